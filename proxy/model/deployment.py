@@ -1,0 +1,94 @@
+"""The whole configuration as the stations use it: one frozen value, made from the YAML and from nothing else."""
+
+from dataclasses import dataclass, field
+from ipaddress import IPv4Network, IPv6Network
+from typing import TypeAlias
+
+from proxy.model.organization import Organization
+from proxy.model.provider import IdentityProvider, SecretText
+from proxy.model.settings import ActivityCounts, FeatureControlBits, Limits, ServerSettings
+from proxy.model.time import Seconds
+
+Network: TypeAlias = IPv4Network | IPv6Network
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """Files of the listener's certificate chain and private key, PEM."""
+
+    certificate: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Listen:
+    """Where we listen. `port` 0 takes a free one. `prefix`: our own mount, `/.claims` by default."""
+
+    host: str = "127.0.0.1"
+    port: int = 8080
+    tls: Tls | None = None
+    trusted_proxies: tuple[Network, ...] = ()
+    prefix: str = "/.claims"
+
+
+@dataclass(frozen=True, slots=True)
+class SessionTuning:
+    """How a worker treats its own copies of sessions.
+
+    `activity_resolution`: seconds between two writes of one session's activity. `outage_grace`: seconds the copies are
+    good for while the store is unreachable, 0 turns it off. `cache`: sessions kept per worker.
+    """
+
+    activity_resolution: Seconds = 5.0
+    outage_grace: Seconds = 60.0
+    cache: int = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamTuning:
+    """Bounds towards one upstream.
+
+    Seconds to connect, to the first byte of an answer and between two bytes of it; seconds an idle connection is kept;
+    connections at most; requests waiting for one at most.
+    """
+
+    connect_timeout: Seconds = 5.0
+    first_byte_timeout: Seconds = 120.0
+    idle_timeout: Seconds = 120.0
+    keep_alive: Seconds = 50.0
+    connections: int = 256
+    queue: int = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Observability:
+    """`log_format`: `auto` is console on a terminal and JSON otherwise; else `console` or `json`."""
+
+    log_level: str = "info"
+    log_format: str = "auto"
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """Everything that the YAML says. `secrets`: newest first; the first seals, all open."""
+
+    listen: Listen
+    state: SecretText
+    secrets: tuple[SecretText, ...]
+    identity_providers: tuple[IdentityProvider, ...]
+    organizations: tuple[Organization, ...]
+    server_settings: ServerSettings = field(default_factory=ServerSettings)
+    feature_control_bits: FeatureControlBits = field(default_factory=FeatureControlBits)
+    limits: Limits = field(default_factory=Limits)
+    sessions: SessionTuning = field(default_factory=SessionTuning)
+    upstream: UpstreamTuning = field(default_factory=UpstreamTuning)
+    counts: ActivityCounts = ActivityCounts.USER_INPUT
+    observability: Observability = field(default_factory=Observability)
+    ca_file: str | None = None
+
+    def provider(self, name: str) -> IdentityProvider:
+        """The identity provider of that name. Raises KeyError for a name the configuration does not have."""
+        for provider in self.identity_providers:
+            if provider.name == name:
+                return provider
+        raise KeyError(name)

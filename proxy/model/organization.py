@@ -1,0 +1,93 @@
+"""Organizations: the CRM instances, or other applications, that the proxy stands in front of."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from proxy.model.session import ClientKind
+from proxy.model.settings import ServerSettings, SystemSettings
+
+
+class OrganizationKind(StrEnum):
+    """A portal has its own settings and switches, untouched by the server settings."""
+
+    CRM = "crm"
+    PORTAL = "portal"
+
+
+class SameSite(StrEnum):
+    """The session cookie's SameSite attribute; `none` for Outlook add-ins and other frames."""
+
+    LAX = "lax"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class AccessRule:
+    """One rule a principal must meet. `values`: any one of them suffices; empty: the claim must merely be there.
+
+    `claim` is a claim type, or `group`, `role`, `upn`, `email` for the principal's own lists. An organization's rules
+    must all hold. `paths`: path prefixes the rule is for; empty: every path.
+    """
+
+    claim: str
+    values: tuple[str, ...] = ()
+    paths: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ExemptClientRule:
+    """How a client kind is recognized at sign-in. Exactly one of the three signals is set.
+
+    A User-Agent rule is a substring, compared without regard to case; anyone can send one, so it lifts inactivity
+    alone, and only where an administrator wrote it down.
+    """
+
+    kind: ClientKind
+    client_id: str | None = None
+    path: str | None = None
+    user_agent: str | None = None
+
+
+class HostPolicy(StrEnum):
+    """Which Host header the upstream sees."""
+
+    PASS = "pass"  # noqa: S105 - as in «pass on», no password
+    UPSTREAM = "upstream"
+
+
+@dataclass(frozen=True, slots=True)
+class Organization:
+    """One organization.
+
+    `hosts`: lower-case names without port. `path`: `""` where hosts alone decide, else `/contoso`; `root`: takes what
+    no path prefix of its host claims. `upstream`: `http://host[:port]` or `https://…`, no path. `anonymous`: path
+    prefixes that pass without a session; matched by whole segments on the raw path. `allow_encoded_slash`: `%2F` may
+    stand in a path; it is never decoded. `claims_to_headers`: claim type -> upstream header name.
+    """
+
+    name: str
+    id: str
+    hosts: tuple[str, ...]
+    upstream: str
+    path: str = ""
+    root: bool = False
+    kind: OrganizationKind = OrganizationKind.CRM
+    friendly_name: str = ""
+    identity_provider: str = "default"
+    host_header: HostPolicy = HostPolicy.PASS
+    system_settings: SystemSettings = field(default_factory=SystemSettings)
+    server_settings: ServerSettings | None = None
+    wsfed_nonce_cookie_enabled: bool | None = None
+    same_site: SameSite = SameSite.LAX
+    require: tuple[AccessRule, ...] = ()
+    anonymous: tuple[str, ...] = ()
+    exempt_clients: tuple[ExemptClientRule, ...] = ()
+    claims_to_headers: tuple[tuple[str, str], ...] = ()
+    api_paths: tuple[str, ...] = ()
+    allow_encoded_slash: bool = False
+    shares_host: bool = False
+
+    @property
+    def cookie_suffix(self) -> str:
+        """What cookie names carry where one host serves several organizations by path: `-contoso`, else nothing."""
+        return f"-{self.name}" if self.shares_host else ""

@@ -1,0 +1,55 @@
+"""Who a verified token speaks of."""
+
+from dataclasses import dataclass
+
+from proxy.model.time import Instant
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One (type, value) pair about a subject, taken from a verified token and from nowhere else."""
+
+    type: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who a token speaks of.
+
+    `key` is the meaning of «the same user»: provider name + primary SID, else UPN casefolded, else `sub` (pairwise at
+    AD FS). Multi-valued claims stand as several `Claim`s in the token's order.
+    """
+
+    key: str
+    name: str
+    upn: str | None = None
+    email: str | None = None
+    groups: tuple[str, ...] = ()
+    roles: tuple[str, ...] = ()
+    claims: tuple[Claim, ...] = ()
+
+    def values(self, claim_type: str) -> tuple[str, ...]:
+        """All values of one claim type, in the token's order."""
+        return tuple(claim.value for claim in self.claims if claim.type == claim_type)
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedToken:
+    """What one verified token says, whichever protocol brought it.
+
+    `ends_at`: the token's end (OIDC `exp`, SAML Conditions NotOnOrAfter). `issued_at`: `iat`, None where not stated.
+    `authenticated_at`: the authentication instant (`auth_time`, AuthnInstant), None where not stated.
+    `methods`: authentication methods (`amr`, `authmethod`, AuthenticationMethod). `subject` and `provider_session`:
+    the provider's `sub` and `sid`, for single sign-out. `client_id`: the verified client (`appid`, `azp`), which may
+    exempt.
+    """
+
+    principal: Principal
+    ends_at: Instant
+    issued_at: Instant | None = None
+    authenticated_at: Instant | None = None
+    methods: tuple[str, ...] = ()
+    subject: str | None = None
+    provider_session: str | None = None
+    client_id: str | None = None

@@ -1,0 +1,114 @@
+"""What we are told of an identity provider, and what it tells of itself."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from proxy.model.time import Seconds
+
+
+class Protocol(StrEnum):
+    """How we speak with the provider."""
+
+    OIDC = "oidc"
+    WS_FEDERATION = "ws-federation"
+
+
+class ResponseMode(StrEnum):
+    """How the provider answers (OAuth 2.0 Multiple Response Types; Form Post Response Mode)."""
+
+    QUERY = "query"
+    FORM_POST = "form_post"
+
+
+class ClientAuthentication(StrEnum):
+    """How we authenticate at the token endpoint (OpenID Connect Core, section 9)."""
+
+    SECRET_POST = "client_secret_post"  # noqa: S105 - the method's name
+    SECRET_BASIC = "client_secret_basic"  # noqa: S105 - the method's name
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimNames:
+    """Which claims of the provider carry what; defaults are AD FS's and the standard's, first found wins."""
+
+    upn: tuple[str, ...] = (
+        "upn",
+        "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/upn",
+    )
+    sid: tuple[str, ...] = (
+        "primarysid",
+        "http://schemas.microsoft.com/ws/2008/06/identity/claims/primarysid",
+    )
+    name: tuple[str, ...] = (
+        "name",
+        "unique_name",
+        "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/name",
+    )
+    email: tuple[str, ...] = (
+        "email",
+        "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/emailaddress",
+    )
+    groups: tuple[str, ...] = (
+        "group",
+        "groups",
+        "http://schemas.xmlsoap.org/claims/Group",
+    )
+    roles: tuple[str, ...] = (
+        "role",
+        "roles",
+        "http://schemas.microsoft.com/ws/2008/06/identity/claims/role",
+    )
+
+
+class SecretText(str):
+    """A text that never shows itself in a repr, and so in no log line or traceback that prints values."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "SecretText(…)"
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityProvider:
+    """One identity provider, as configured. Keep `client_secret` out of every log: `repr` leaves it out.
+
+    `issuer`: the exact `issuer` of discovery, e.g. `https://adfs.contoso.com/adfs`. `resource`: AD FS's relying party
+    identifier to ask an access token for. `token_lifetime`: seconds a session lasts where the provider states no end.
+    `windows_counts_as_credentials`: whether Integrated Windows Authentication satisfies «credentials owed».
+    `maximum_token_lifetime`: a token that claims to live longer is refused. `leeway`: seconds, for tokens only.
+    """
+
+    name: str
+    issuer: str
+    client_id: str
+    client_secret: SecretText
+    protocol: Protocol = Protocol.OIDC
+    client_authentication: ClientAuthentication = ClientAuthentication.SECRET_POST
+    resource: str | None = None
+    scopes: tuple[str, ...] = ("openid",)
+    response_mode: ResponseMode = ResponseMode.QUERY
+    claims: ClaimNames = ClaimNames()
+    token_lifetime: Seconds = 3600.0
+    windows_counts_as_credentials: bool = False
+    maximum_token_lifetime: Seconds = 86400.0
+    leeway: Seconds = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderMetadata:
+    """What an OpenID provider's discovery document says, as far as we use it (OpenID Connect Discovery, section 3).
+
+    `access_token_issuer`: AD FS alone states it; access tokens may carry it for `iss`.
+    `iss_in_response`: the provider promises `iss` in its authorization response (RFC 9207, section 3).
+    """
+
+    issuer: str
+    authorization_endpoint: str
+    token_endpoint: str
+    jwks_uri: str
+    end_session_endpoint: str | None = None
+    userinfo_endpoint: str | None = None
+    access_token_issuer: str | None = None
+    iss_in_response: bool = False
+    id_token_signing_algs: tuple[str, ...] = ("RS256",)
