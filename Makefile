@@ -1,0 +1,49 @@
+# Every target does its own set-up: a virtual environment in .venv, nothing outside this folder, no root.
+PYTHON ?= $(shell for p in python3.12 python3.11 python3.13 python3; do \
+	$$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
+BIN := .venv/bin
+NODE_MODULES := tests/interop/node_modules/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-all check format clean
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## /make \1	/p' Makefile | expand -t 18
+
+demo: .venv/.runtime ## an AD FS double, a small CRM and the proxy in front of it, on 127.0.0.1
+	$(BIN)/claims-proxy demo
+
+test: .venv/.development $(NODE_MODULES) ## the tests, in less than five minutes
+	$(BIN)/pytest -n auto -m 'not slow'
+
+test-all: test ## the tests, then the slow suites
+	$(BIN)/pytest -m slow
+
+check: .venv/.development ## linters, types, the arrows between the layers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: .venv/.development ## put the code into form
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean: ## remove what the other targets made
+	rm -rf .venv tests/interop/node_modules
+
+.venv/bin/python:
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer with its venv module is needed (Debian: apt-get install python3-venv)" >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+
+.venv/.runtime: pyproject.toml | .venv/bin/python
+	$(BIN)/pip install --quiet --disable-pip-version-check -e .
+	@touch $@
+
+.venv/.development: pyproject.toml | .venv/bin/python
+	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch $@ .venv/.runtime
+
+$(NODE_MODULES): tests/interop/package-lock.json .venv/.development
+	$(BIN)/python tests/interop/install.py
+	@touch $@

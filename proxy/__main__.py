@@ -1,0 +1,5 @@
+"""`python -m proxy` is `claims-proxy`."""
+
+from proxy.cli import main
+
+main()
