@@ -1,0 +1,176 @@
+"""The words of every page: what happened and what to do, for a reader in a hurry.
+
+A language is one more `Catalogue` in `CATALOGUES`, with the same pages.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Page(StrEnum):
+    """Every page we answer with."""
+
+    SIGN_IN_FAILED = "sign_in_failed"
+    OTHER_BROWSER = "other_browser"
+    STATE_EXPIRED = "state_expired"
+    CREDENTIALS_OWED = "credentials_owed"
+    PROVIDER_UNAVAILABLE = "provider_unavailable"
+    STORE_UNAVAILABLE = "store_unavailable"
+    LOOP = "loop"
+    FRAMED = "framed"
+    SIGN_OUT = "sign_out"
+    SIGNED_OUT = "signed_out"
+    NO_ACCESS = "no_access"
+    FORBIDDEN = "forbidden"
+    BAD_REQUEST = "bad_request"
+    NOT_FOUND = "not_found"
+    UNKNOWN_HOST = "unknown_host"
+    UPSTREAM_UNREACHABLE = "upstream_unreachable"
+    UPSTREAM_TIMEOUT = "upstream_timeout"
+    UPSTREAM_BUSY = "upstream_busy"
+
+
+@dataclass(frozen=True, slots=True)
+class PageText:
+    """One page's words: its heading, what happened, what to do now."""
+
+    title: str
+    happened: str
+    advice: str
+
+
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """The words that pages share. `signed_in_as` stands before a name, `reference` before the reference."""
+
+    retry: str
+    sign_in: str
+    sign_in_outside: str
+    sign_out: str
+    other_account: str
+    cancel: str
+    signed_in_as: str
+    reference: str
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """One language's words. `language` is a BCP 47 tag."""
+
+    language: str
+    labels: Labels
+    pages: Mapping[Page, PageText]
+
+
+ENGLISH = Catalogue(
+    language="en",
+    labels=Labels(
+        retry="Try again",
+        sign_in="Sign in",
+        sign_in_outside="Open the sign-in page",
+        sign_out="Sign out",
+        other_account="Sign in with another account",
+        cancel="Stay signed in",
+        signed_in_as="You are signed in as",
+        reference="If you need help, tell your administrator this reference:",
+    ),
+    pages={
+        Page.SIGN_IN_FAILED: PageText(
+            "Sign-in was not completed",
+            "The sign-in service answered, but the answer could not be used.",
+            "Try again. If this page comes back, your administrator can see the reason in the log.",
+        ),
+        Page.OTHER_BROWSER: PageText(
+            "This sign-in was started elsewhere",
+            "The sign-in was started in another browser, in a private window, or on another computer.",
+            "Sign in here, in this window, from the beginning.",
+        ),
+        Page.STATE_EXPIRED: PageText(
+            "The sign-in took too long",
+            "A sign-in has to be finished within 10 minutes, and this one is over.",
+            "Sign in once more. A bookmark of the sign-in page does not work: bookmark the application instead.",
+        ),
+        Page.CREDENTIALS_OWED: PageText(
+            "Please type your password",
+            "Your last session reached its time limit or was ended, and the sign-in service let you back in without "
+            "asking for your password.",
+            "Try again and type your password when asked. If you are not asked, close every browser window first.",
+        ),
+        Page.PROVIDER_UNAVAILABLE: PageText(
+            "The sign-in service does not answer",
+            "We cannot reach the service that checks your user name and password. People who are already signed in can "
+            "go on working.",
+            "Wait a minute, then try again.",
+        ),
+        Page.STORE_UNAVAILABLE: PageText(
+            "One moment, please",
+            "We cannot check your session right now. You have not been signed out.",
+            "Wait a few seconds, then try again.",
+        ),
+        Page.LOOP: PageText(
+            "Signing in goes round in circles",
+            "You signed in several times within a few seconds, and each time you were asked again. We stopped here.",
+            "Check that this browser accepts cookies from this site and that your computer's clock is right, then try "
+            "again.",
+        ),
+        Page.FRAMED: PageText(
+            "Please sign in",
+            "This part of the page needs you to be signed in, and signing in does not work inside a frame.",
+            "Open the sign-in page. It takes the place of the whole window, so finish what you are typing first.",
+        ),
+        Page.SIGN_OUT: PageText(
+            "Sign out?",
+            "You will be signed out of this application in every tab of this browser, and of the sign-in service.",
+            "Save your work first.",
+        ),
+        Page.SIGNED_OUT: PageText(
+            "You are signed out",
+            "Your session has ended.",
+            "If others use this computer, close every browser window too.",
+        ),
+        Page.NO_ACCESS: PageText(
+            "You have no access to this",
+            "You are signed in, but your account may not open this page.",
+            "Ask your administrator for access, or sign in with another account.",
+        ),
+        Page.FORBIDDEN: PageText(
+            "This was not allowed",
+            "The request did not come from a page of this site, so nothing was done.",
+            "Go back to the application and do it from there.",
+        ),
+        Page.BAD_REQUEST: PageText(
+            "This address cannot be used",
+            "The request was not clear enough to be passed on. Nothing was done.",
+            "Check the address, or open the application from its start page. If this page stays, delete this site's "
+            "cookies.",
+        ),
+        Page.NOT_FOUND: PageText(
+            "There is nothing here",
+            "This address leads nowhere.",
+            "Check the address, or open the application from its start page.",
+        ),
+        Page.UNKNOWN_HOST: PageText(
+            "No application at this address",
+            "This server answers for other addresses, but not for this one.",
+            "Check the address for a typing mistake.",
+        ),
+        Page.UPSTREAM_UNREACHABLE: PageText(
+            "The application does not answer",
+            "The application cannot be reached, or its answer was cut off. You are still signed in.",
+            "Wait a minute, then try again. If you were saving something, check first whether it was saved.",
+        ),
+        Page.UPSTREAM_TIMEOUT: PageText(
+            "The application took too long",
+            "The application got your request but did not answer in time. You are still signed in.",
+            "If you were saving something, check first whether it was saved. Then try again.",
+        ),
+        Page.UPSTREAM_BUSY: PageText(
+            "The application is very busy",
+            "Too many people are waiting for the application. Your request was not sent. You are still signed in.",
+            "Wait a few seconds, then try again.",
+        ),
+    },
+)
+
+CATALOGUES: Mapping[str, Catalogue] = {ENGLISH.language: ENGLISH}
