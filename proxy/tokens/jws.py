@@ -1,0 +1,78 @@
+"""The signature layer: compact JWS (RFC 7515), before anything is known of what it carries."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import jwt
+
+from proxy.errors import TokenRefused
+from proxy.tokens.keys import SHAPES, KeySet
+from proxy.tokens.strict import decode_base64url, parse_object
+
+MAXIMUM_LENGTH = 250 * 1024
+"""The longest token that is looked at, in characters; AD FS's largest with many groups stay well below."""
+
+# Where a header says from where to take the key, whoever made the token chooses it (RFC 8725, section 3.10); an
+# extension that we do not know must be refused (RFC 7515, section 4.1.11); `b64` changes what was signed (RFC 7797).
+_FORBIDDEN_MEMBERS = ("jku", "x5u", "jwk", "crit", "b64")
+_PARTS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Jws:
+    """What was signed: the protected header, its `alg`, and the payload's bytes."""
+
+    header: Mapping[str, object]
+    algorithm: str
+    payload: bytes
+
+
+def verify_jws(token: str, keys: KeySet, algorithms: Sequence[str]) -> Jws:
+    """Verify a compact JWS with one of our keys.
+
+    `algorithms`: those that its sender may use; what we do not know among them, `none` and all symmetric ones, is never
+    accepted. A chain in `x5c` is not looked at: trust is the published key. Raises TokenRefused (`size`, `parts`,
+    `encoding`, `json`, `header`, `algorithm`, `key_algorithm`, `key_ambiguous`, `signature`) and UnknownKey.
+    """
+    header, payload, signature, signed = _take_apart(token)
+    algorithm = _algorithm(header, algorithms)
+    key = keys.find(header, algorithm)
+    try:
+        verified = jwt.get_algorithm_by_name(algorithm).verify(signed, key.public, signature)
+    except (jwt.PyJWTError, ValueError) as error:
+        raise TokenRefused("signature", type(error).__name__) from error
+    if not verified:
+        raise TokenRefused("signature", f"not made with the key {key.kid!r}")
+    return Jws(header, algorithm, payload)
+
+
+def _take_apart(token: str) -> tuple[dict[str, object], bytes, bytes, bytes]:
+    if len(token) > MAXIMUM_LENGTH:
+        raise TokenRefused("size", f"{len(token)} characters, {MAXIMUM_LENGTH} are allowed")
+    parts = token.split(".", _PARTS)
+    if len(parts) != _PARTS:
+        raise TokenRefused("parts", "a signed token has exactly three parts")
+    try:
+        header, payload, signature = (decode_base64url(part) for part in parts)
+    except ValueError as error:
+        raise TokenRefused("encoding", str(error)) from error
+    signed = token.rpartition(".")[0].encode()
+    return parse_part(header), payload, signature, signed
+
+
+def _algorithm(header: Mapping[str, object], algorithms: Sequence[str]) -> str:
+    for member in _FORBIDDEN_MEMBERS:
+        if member in header:
+            raise TokenRefused("header", f"a header member that is never accepted: {member}")
+    algorithm = header.get("alg")
+    if not isinstance(algorithm, str) or algorithm not in SHAPES or algorithm not in algorithms:
+        raise TokenRefused("algorithm", f"{str(algorithm)[:16]!r}, one of {', '.join(algorithms)} would be right")
+    return algorithm
+
+
+def parse_part(raw: bytes) -> dict[str, object]:
+    """The JSON object of a header or payload. Raises TokenRefused(`json`)."""
+    try:
+        return parse_object(raw)
+    except ValueError as error:
+        raise TokenRefused("json", str(error)) from error
