@@ -1,0 +1,51 @@
+"""Which paths need no session, and whom an organization lets pass."""
+
+from proxy.model.organization import AccessRule, Organization
+from proxy.model.principal import Principal
+from proxy.policy.paths import is_below, widest_reading
+
+
+def is_anonymous(organization: Organization, path: str) -> bool:
+    """Whether the raw `path` passes without a session. It opens, so it matches exactly: letter case, escapes, all."""
+    for prefix in organization.anonymous:  # noqa: SIM110 - half the time of a generator, on every request's way
+        if is_below(path, prefix):
+            return True
+    return False
+
+
+def may_pass(organization: Organization, principal: Principal, path: str) -> bool:
+    """Whether the principal meets every rule of the organization that is for this raw `path`.
+
+    A rule with `paths` holds back, so it matches in the widest reading: `/%61dmin` and `/Admin` are `/admin` to IIS.
+    """
+    return all(_meets(rule, principal) for rule in organization.require if _is_for(rule, path))
+
+
+def _is_for(rule: AccessRule, path: str) -> bool:
+    if not rule.paths:
+        return True
+    widest = widest_reading(path)
+    return any(is_below(widest, widest_reading(prefix)) for prefix in rule.paths)
+
+
+def _meets(rule: AccessRule, principal: Principal) -> bool:
+    values: tuple[str, ...]
+    match rule.claim:
+        case "group":
+            values = principal.groups
+        case "role":
+            values = principal.roles
+        case "upn":
+            return _meets_name(rule, principal.upn)
+        case "email":
+            return _meets_name(rule, principal.email)
+        case claim_type:
+            values = principal.values(claim_type)
+    return any(value in rule.values for value in values) if rule.values else bool(values)
+
+
+def _meets_name(rule: AccessRule, name: str | None) -> bool:
+    """UPNs and addresses are the same in any letter case, here as in a principal's key."""
+    if not name:
+        return False
+    return not rule.values or name.casefold() in {value.casefold() for value in rule.values}

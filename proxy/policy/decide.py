@@ -1,0 +1,95 @@
+"""The one decision, shared by the proxy and the forward-auth endpoint: what becomes of a request, and why."""
+
+from typing import assert_never
+
+from proxy.model.decision import Challenge, Decision, Forward, Reason, Refuse, SignIn
+from proxy.model.organization import Organization
+from proxy.model.request import RequestFacts, RequestKind
+from proxy.model.session import BearerRefused, CannotTell, Ended, EndReason, Live, NoSession, Session, SessionLookup
+from proxy.model.settings import ActivityCounts, TimeRules
+from proxy.model.time import Instant
+from proxy.policy.access import is_anonymous, may_pass
+from proxy.policy.limits import ending
+
+_ANONYMOUS = Forward(Reason.ANONYMOUS)
+_FORWARD = Forward(Reason.SIGNED_IN)
+_FORWARD_AND_COUNT = Forward(Reason.SIGNED_IN, counts_as_activity=True)
+_CANNOT_TELL = Refuse(503, Reason.STORE_UNREACHABLE)
+_BEARER_REFUSED = Challenge(Reason.BEARER_REFUSED)
+_NO_ACCESS = Refuse(403, Reason.NO_ACCESS)
+
+_REASONS = {
+    EndReason.SESSION_TIMEOUT: Reason.SESSION_TIMEOUT,
+    EndReason.TOKEN_LIFETIME: Reason.TOKEN_LIFETIME,
+    EndReason.INACTIVITY_TIMEOUT: Reason.INACTIVITY_TIMEOUT,
+    EndReason.SIGNED_OUT: Reason.SIGNED_OUT,
+    EndReason.REVOKED: Reason.REVOKED,
+    EndReason.REPLACED: Reason.REPLACED,
+}
+_NAVIGATIONS = frozenset({RequestKind.NAVIGATION, RequestKind.FRAMED_NAVIGATION})
+# A redirect would turn another method into GET and lose its body.
+_REDIRECTED = frozenset({"GET", "HEAD"})
+
+
+def decide(
+    facts: RequestFacts, organization: Organization, lookup: SessionLookup, rules: TimeRules, now: Instant
+) -> Decision:
+    """What becomes of one request of this organization at `now`.
+
+    An `ending` in the answer is the caller's to carry out: the session has reached a limit and still lies in the
+    store. Whether a WebSocket's Origin is ours is the gateway's to judge.
+    """
+    if organization.anonymous and is_anonymous(organization, facts.path):
+        return _ANONYMOUS
+    match lookup:
+        case Live(session=session):
+            return _decide_live(facts, organization, session, rules, now)
+        case NoSession():
+            return _sign_in_or_challenge(facts, Reason.NO_SESSION)
+        case Ended(tombstone=tombstone):
+            return _sign_in_or_challenge(facts, _REASONS[tombstone.reason])
+        case BearerRefused():
+            return _BEARER_REFUSED
+        case CannotTell():
+            return _CANNOT_TELL
+        case _:
+            assert_never(lookup)
+
+
+def _decide_live(
+    facts: RequestFacts, organization: Organization, session: Session, rules: TimeRules, now: Instant
+) -> Decision:
+    ended = ending(session, rules, now)
+    if ended is not None:
+        # A bearer's client reads challenges, whatever the request looks like.
+        if session.is_bearer or not _may_redirect(facts):
+            return Challenge(_REASONS[ended.reason], ended)
+        return SignIn(_REASONS[ended.reason], facts.kind is RequestKind.FRAMED_NAVIGATION, ended)
+    if organization.require and not may_pass(organization, session.principal, facts.path):
+        return _NO_ACCESS
+    if _counts(facts, rules.counts) and not session.is_bearer:
+        return _FORWARD_AND_COUNT
+    return _FORWARD
+
+
+def _sign_in_or_challenge(facts: RequestFacts, reason: Reason) -> SignIn | Challenge:
+    if _may_redirect(facts):
+        return SignIn(reason, framed=facts.kind is RequestKind.FRAMED_NAVIGATION)
+    return Challenge(reason)
+
+
+def _may_redirect(facts: RequestFacts) -> bool:
+    return facts.kind in _NAVIGATIONS and facts.method in _REDIRECTED
+
+
+def _counts(facts: RequestFacts, counts: ActivityCounts) -> bool:
+    """Whether the request itself is activity; input that the page's script reports is counted where it arrives."""
+    match counts:
+        case ActivityCounts.USER_INPUT:
+            return facts.user_caused
+        case ActivityCounts.NAVIGATION:
+            return facts.kind in _NAVIGATIONS
+        case ActivityCounts.EVERY_REQUEST:
+            return True
+        case _:
+            assert_never(counts)
