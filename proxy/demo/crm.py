@@ -25,9 +25,10 @@ from proxy.demo.crm_data import ACCOUNTS, ORGANIZATION_ID
 from proxy.model.time import Instant, Seconds
 
 _TEMPLATES = Environment(loader=PackageLoader("proxy.demo"), autoescape=True, undefined=StrictUndefined)
-_TYPES = {"css": "text/css", "js": "text/javascript", "html": "text/html"}
+_TYPES = {"css": "text/css", "js": "text/javascript", "html": "text/html", "svg": "image/svg+xml"}
 _WEB_RESOURCES: Mapping[str, str] = {
     "contoso/crm.css": "crm.css",
+    "contoso/icon.svg": "icon.svg",
     "contoso/main.js": "main.js",
     "contoso/polling.js": "polling.js",
     "polling.html": "polling.html",

@@ -58,9 +58,9 @@ class _Live:
                 number += 1
                 await response.write(f"id: {number}\nevent: tick\ndata: {self._instant()}\n\n".encode())
                 await self._pause()
+            await response.write_eof()
         except ConnectionResetError:
-            return response  # the browser left; there is nobody to tell
-        await response.write_eof()
+            pass  # the browser left; there is nobody to tell
         return response
 
     async def _tick_to(self, socket: web.WebSocketResponse) -> None:

@@ -1,0 +1,73 @@
+"""`claims-proxy demo`: everything in one process, and what to try with it."""
+
+import asyncio
+import signal
+import time
+from collections.abc import Callable
+
+import uvloop
+from rich.console import Console
+from rich.panel import Panel
+from rich.table import Table
+
+from proxy import app
+from proxy.demo.deployment import demo_client, demo_deployment
+from proxy.demo.stage import Places, neighbours, places
+from proxy.model.time import Instant
+from proxy.observability import logs
+
+
+def run_demo(*, host: str = "127.0.0.1", port: int = 8080, console: Console | None = None) -> None:
+    """Serves the demonstration until SIGINT or SIGTERM: the proxy on `port`, AD FS and CRM on the next two.
+
+    Raises DemoCannotStart (a message for the terminal) where the address is not loopback's or a port is taken, and
+    ConfigurationError where the packaged configuration does not suit this version.
+    """
+    where = places(host, port)
+    # The wall clock is handed out here, at the top; below, everything is given it.
+    clock = time.time  # noqa: TID251 - see the line above
+    uvloop.run(serve_demo(where, console or Console(), clock))
+
+
+async def serve_demo(
+    where: Places, console: Console, clock: Callable[[], Instant], stop: asyncio.Event | None = None
+) -> None:
+    """The same inside a running loop; ends when `stop` is set, or by SIGINT or SIGTERM where no `stop` is given."""
+    deployment = demo_deployment(where)
+    logs.configure(level=deployment.observability.log_level, log_format=deployment.observability.log_format)
+    async with neighbours(where, demo_client(deployment), clock):
+        running = await app.start(deployment, clock=clock)
+        try:
+            console.print(instructions(where, deployment.listen.prefix))
+            await (stop or _signalled()).wait()
+        finally:
+            await running.close()
+
+
+def instructions(where: Places, prefix: str) -> Panel:
+    """What to open and what to try, numbered."""
+    steps = (
+        ("Open", f"{where.proxy}/main.aspx", "and sign in as Alice Ng; any password will do."),
+        ("Leave it", "for 2 minutes", "and do nothing: a warning after 1 minute, signed out after 2."),
+        ("Poll", f"{where.proxy}/WebResources/polling.html", "asks every 2 seconds. That does not keep you in."),
+        ("Look", f"{where.proxy}/headers", "shows what the application learns of you, and what it does not."),
+        ("Ask", f"{where.proxy}{prefix}/session", "says how many seconds are left."),
+        ("Sign out", f"{where.proxy}{prefix}/sign-out", "and come back: AD FS asks for the password again."),
+        ("Roll over", f"{where.adfs}/adfs/demo/rollover", "AD FS's signing certificate, then sign in once more."),
+        ("Compare", f"{where.crm}/main.aspx", "is the CRM itself, past the proxy: it knows nobody."),
+    )
+    table = Table.grid(padding=(0, 1))
+    for number, (what, place, words) in enumerate(steps, 1):
+        shown = f"[link={place}]{place}[/link]" if place.startswith("http") else place
+        table.add_row(f"{number}.", f"[bold]{what}[/bold]", f"[cyan]{shown}[/cyan]\n{words}")
+    return Panel(
+        table, title="claims-proxy: the demonstration", subtitle="Ctrl+C ends it", padding=(1, 2), expand=False
+    )
+
+
+def _signalled() -> asyncio.Event:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    return stop
