@@ -5,6 +5,7 @@ import hashlib
 import html
 import re
 import secrets
+import socket
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import aiohttp
@@ -15,6 +16,7 @@ from aiohttp import web
 from proxy.demo.adfs import AdfsDouble
 from proxy.demo.adfs_keys import make_signing_key
 from proxy.demo.adfs_model import Client
+from proxy.demo.stage import DemoCannotStart, places, require_free
 
 CLIENT = Client(
     client_id="crm",
@@ -140,3 +142,18 @@ def hidden_fields():
 def serving():
     """Serves applications and takes them down: `await serving(application)` answers the base URL."""
     return serve
+
+
+@pytest.fixture
+def free_places():
+    """Three free ports in a row on loopback."""
+    while True:
+        with socket.create_server(("127.0.0.1", 0)) as probe:
+            port = probe.getsockname()[1]
+        try:
+            found = places("127.0.0.1", port)
+            for number in range(3):
+                require_free(found.host, port + number)
+        except DemoCannotStart:
+            continue
+        return found

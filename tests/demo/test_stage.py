@@ -25,30 +25,18 @@ def test_a_port_without_two_after_it_is_refused(port):
     assert places("127.0.0.1", 65533).crm == "http://127.0.0.1:65535"
 
 
-def three_free_ports():
-    while True:
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            port = probe.getsockname()[1]
-        try:
-            for number in range(3):
-                require_free("127.0.0.1", places("127.0.0.1", port).port + number)
-        except DemoCannotStart:
-            continue
-        return port
-
-
 @pytest.mark.parametrize("taken", [0, 1, 2])
-async def test_a_taken_port_is_named_with_the_way_out(clock, taken):
-    port = three_free_ports()
+async def test_a_taken_port_is_named_with_the_way_out(clock, free_places, taken):
+    port = free_places.port
     named = rf"port {port + taken} on 127.* is taken .* --port 18080"
     with socket.create_server(("127.0.0.1", port + taken)), pytest.raises(DemoCannotStart, match=named):
-        await neighbours(Places("127.0.0.1", port), CLIENT, clock).__aenter__()
-    async with neighbours(Places("127.0.0.1", port), CLIENT, clock):
+        await neighbours(free_places, CLIENT, clock).__aenter__()
+    async with neighbours(free_places, CLIENT, clock):
         pass
 
 
-async def test_both_neighbours_answer_at_their_places(clock):
-    where = Places("127.0.0.1", three_free_ports())
+async def test_both_neighbours_answer_at_their_places(clock, free_places):
+    where = free_places
     async with neighbours(where, CLIENT, clock) as double, aiohttp.ClientSession() as session:
         async with session.get(f"{where.adfs}/adfs/.well-known/openid-configuration") as response:
             assert (await response.json())["issuer"] == f"{where.adfs}/adfs" == double.state.issuer.url

@@ -1,0 +1,59 @@
+"""The whole demonstration in one process: sign in as Alice, read the accounts, sign out."""
+
+import asyncio
+import io
+
+import aiohttp
+import pytest
+from rich.console import Console
+
+from proxy.demo.run import instructions, serve_demo
+from proxy.demo.stage import Places
+
+
+def printed(panel):
+    console = Console(file=io.StringIO(), width=120)
+    console.print(panel)
+    return console.file.getvalue()
+
+
+def test_the_instructions_are_numbered_and_name_the_places():
+    text = printed(instructions(Places("127.0.0.1", 18080), "/.claims"))
+    assert all(f" {number}. " in text for number in range(1, 9))
+    for place in (
+        "http://127.0.0.1:18080/main.aspx",
+        "http://127.0.0.1:18080/.claims/sign-out",
+        "http://127.0.0.1:18081/adfs/demo/rollover",
+        "http://127.0.0.1:18082/main.aspx",
+    ):
+        assert place in text
+
+
+@pytest.fixture
+async def demo(clock, free_places):
+    where, stop = free_places, asyncio.Event()
+    console = Console(file=io.StringIO(), width=120)
+    serving = asyncio.create_task(serve_demo(where, console, clock, stop))
+    async with asyncio.timeout(20):
+        while "the demonstration" not in console.file.getvalue():
+            if serving.done():
+                serving.result()
+            await asyncio.sleep(0.02)
+    yield where
+    stop.set()
+    await serving
+
+
+async def test_alice_signs_in_reads_the_accounts_and_leaves_no_port_behind(demo):
+    navigation = {"Accept": "text/html", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
+    jar = aiohttp.CookieJar(unsafe=True)
+    async with aiohttp.ClientSession(cookie_jar=jar, headers=navigation) as browser:
+        async with browser.get(f"{demo.proxy}/main.aspx") as response:
+            assert response.url.path == "/adfs/oauth2/authorize/"
+            sign_in = response.url
+        form = {"UserName": "alice@contoso.com", "Password": "x"}
+        async with browser.post(sign_in, data=form) as response:
+            assert (response.status, str(response.url)) == (200, f"{demo.proxy}/main.aspx")
+            assert "Alice Ng" in await response.text()
+        async with browser.get(f"{demo.proxy}/api/data/v9.2/accounts") as response:
+            assert len((await response.json())["value"]) == 8
