@@ -1,0 +1,83 @@
+"""Programs that nobody of this project wrote, each started for one test on a loopback port of its own."""
+
+import json
+import socket
+import subprocess
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from select import select
+
+import pytest
+from support.browser import Browser
+from support.node import WHAT_IS_MISSING, node_binary
+
+HERE = Path(__file__).resolve().parent
+
+
+@dataclass
+class OpenIdProvider:
+    """A running `oidc-provider`. `log`: what it wrote to standard error, its own warnings and every refusal."""
+
+    issuer: str
+    process: subprocess.Popen[str]
+    log: Path
+
+    def stop(self) -> None:
+        self.process.stdin.close()
+        try:
+            self.process.wait(5)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self.process.stdout.close()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def start_openid_provider(log: Path, settings: dict[str, object]) -> OpenIdProvider:
+    node = node_binary()
+    if node is None:
+        pytest.skip(WHAT_IS_MISSING)
+    if not (HERE / "node_modules" / "oidc-provider").is_dir():
+        pytest.skip("oidc-provider is not installed: run `make test` once, or `python tests/interop/install.py`")
+    with log.open("a") as errors:
+        process = subprocess.Popen(
+            [str(node), "provider.mjs", json.dumps({"port": free_port()} | settings)],
+            cwd=HERE,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+        )
+    provider = OpenIdProvider("", process, log)
+    line = process.stdout.readline() if select([process.stdout], [], [], 30)[0] else ""
+    if not line:
+        provider.stop()
+        raise RuntimeError(f"oidc-provider did not start:\n{log.read_text()}")
+    provider.issuer = json.loads(line)["issuer"]
+    return provider
+
+
+@pytest.fixture
+def openid_provider(tmp_path) -> Iterator[Callable[..., OpenIdProvider]]:
+    """Starts certified OpenID providers: `openid_provider(clients=[…], **settings)`, as provider.mjs lists them."""
+    running: list[OpenIdProvider] = []
+
+    def start(**settings: object) -> OpenIdProvider:
+        running.append(start_openid_provider(tmp_path / "oidc-provider.log", settings))
+        return running[-1]
+
+    yield start
+    for provider in running:
+        provider.stop()
+
+
+@pytest.fixture
+async def browser():
+    async with Browser() as browser:
+        yield browser
