@@ -104,8 +104,8 @@ class Page:
         return json.loads(self.text)
 
     def form_with(self, name: str) -> Form | None:
-        """The first form that has a field or a button of this name."""
-        return next((form for form in self.forms if name in form.fields or name in dict(form.buttons)), None)
+        """The first form that has a field, a choice or a button of this name."""
+        return next((form for form in self.forms if form.has(name)), None)
 
 
 class Browser:
@@ -151,10 +151,12 @@ class Browser:
         for _ in range(4):
             form = next((found for name in _USER_FIELDS if (found := page.form_with(name))), None)
             if form:
-                user, word = (
-                    next(name for name in names if name in form.fields) for names in (_USER_FIELDS, _PASSWORD_FIELDS)
+                user, word = (next(filter(form.has, names)) for names in (_USER_FIELDS, _PASSWORD_FIELDS))
+                choices = form.choices.get(user, [])
+                chosen = next(
+                    (choice for choice in choices if choice == login or choice.startswith(f"{login}@")), login
                 )
-                page = await self.submit(form, **{user: login, word: password})
+                page = await self.submit(form, **{user: chosen, word: password})
             elif consent := next((form for form in page.forms if form.fields.get("prompt") == "consent"), None):
                 page = await self.submit(consent)
             else:

@@ -10,13 +10,21 @@ _SELF_POSTING = re.compile(r"\.submit\(\)")
 
 @dataclass(slots=True)
 class Form:
-    """`fields`: what submitting would send, but for `buttons`, of which only the pressed one is sent."""
+    """`fields`: what submitting would send, but for `buttons`, of which only the pressed one is sent.
+
+    `choices`: the values of each group of radio buttons, chosen or not.
+    """
 
     action: str = ""
     method: str = "GET"
     id: str = ""
     fields: dict[str, str] = field(default_factory=dict)
     buttons: list[tuple[str, str]] = field(default_factory=list)
+    choices: dict[str, list[str]] = field(default_factory=dict)
+
+    def has(self, name: str) -> bool:
+        """Whether there is a field, a choice or a button of this name."""
+        return name in self.fields or name in self.choices or name in dict(self.buttons)
 
 
 class _Reader(HTMLParser):
@@ -57,7 +65,10 @@ def add(form: Form, tag: str, attributes: dict[str, str]) -> None:
     name, kind = attributes.get("name", ""), attributes.get("type", "text" if tag == "input" else "submit")
     if tag == "button" or kind in ("submit", "image"):
         form.buttons.append((name, attributes.get("value", "")))
-    elif name and (kind not in ("checkbox", "radio") or "checked" in attributes):
+        return
+    if kind == "radio":
+        form.choices.setdefault(name, []).append(attributes.get("value", "on"))
+    if name and (kind not in ("checkbox", "radio") or "checked" in attributes):
         form.fields[name] = attributes.get("value", "on" if kind == "checkbox" else "")
 
 

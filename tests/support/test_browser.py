@@ -30,11 +30,18 @@ async def server(aiohttp_server):
     async def redirect(request):
         raise web.HTTPFound(request.query["to"])
 
+    async def people(request):
+        html = '<form method="post" action="/answer">'
+        html += "".join(f'<input type="radio" name="UserName" value="{one}@contoso.com">' for one in ("alice", "bob"))
+        html += '<input type="password" name="Password"><input type="checkbox" name="Kmsi" value="true"></form>'
+        return web.Response(text=html, content_type="text/html")
+
     async def loop(request):
         raise web.HTTPFound("/loop")
 
     application = web.Application()
     application.router.add_get("/loop", loop)
+    application.router.add_get("/people", people)
     application.router.add_get("/page", page)
     application.router.add_get("/self-posting", self_posting)
     application.router.add_get("/redirect", redirect)
@@ -110,3 +117,8 @@ async def test_an_endless_redirect_ends_and_tells_its_hops(server, browser):
     assert (await browser.open(once)).url.path == "/page"
     with pytest.raises(TooManyRedirects, match=r"GET http://127.0.0.1:\d+/loop -> 302 /loop"):
         await browser.open(server.make_url("/loop"))
+
+
+async def test_a_person_is_chosen_among_radio_buttons(server, browser):
+    told = (await browser.sign_in(server.make_url("/people"), "bob")).json()
+    assert told["form"] == {"UserName": "bob@contoso.com", "Password": "secret"}
