@@ -17,7 +17,8 @@ _PLAIN = re.compile(r"(?:/[A-Za-z0-9_~$&'()*+,:@=-](?:[A-Za-z0-9._~$&'()*+,:@=-]
 
 def is_below(path: str, prefix: str) -> bool:
     """Whether the raw `path` is `prefix` or lies below it, by whole segments; a slash at its end is nothing."""
-    prefix = prefix.rstrip("/")
+    if prefix.endswith("/"):
+        prefix = prefix.rstrip("/")
     return path.startswith(prefix) and path[len(prefix) : len(prefix) + 1] in ("", "/")
 
 
