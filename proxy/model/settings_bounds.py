@@ -1,6 +1,6 @@
 """The bounds of system settings, in one place for the configuration and for policy.
 
-Source: Microsoft, «Manage user sessions and access with security enhancements»; the dialog in System Settings > General.
+Source: Microsoft, «Manage user sessions and access with security enhancements»; System Settings > General.
 """
 
 from dataclasses import dataclass
@@ -30,16 +30,16 @@ def bounds_problems(
     found: list[Problem] = []
     length = settings.sessiontimeoutinmins
     if custom and (length is None or not limits.session_minimum <= length <= limits.session_maximum):
-        bound = f"from {limits.session_minimum} to {limits.session_maximum} minutes (limits.session_length)"
+        bound = f"from {limits.session_minimum} to {limits.session_maximum} minutes (limits.session_minimum, limits.session_maximum)"
         found.append(Problem("sessiontimeoutinmins", length, bound))
-    ceiling, ceiling_name = limits.session_maximum, "limits.session_length.maximum"
+    ceiling, ceiling_name = limits.session_maximum, "limits.session_maximum"
     if custom and length is not None:
         ceiling, ceiling_name = length, "sessiontimeoutinmins"
     _check(
         found,
         "sessiontimeoutreminderinmins",
         settings.sessiontimeoutreminderinmins,
-        (limits.reminder_minimum, "limits.reminder.minimum"),
+        (limits.reminder_minimum, "limits.reminder_minimum"),
         (ceiling, ceiling_name),
     )
     if settings.inactivitytimeoutenabled:
@@ -50,7 +50,7 @@ def bounds_problems(
             found,
             "inactivitytimeoutreminderinmins",
             settings.inactivitytimeoutreminderinmins,
-            (limits.reminder_minimum, "limits.reminder.minimum"),
+            (limits.reminder_minimum, "limits.reminder_minimum"),
             (inactivity or ceiling, "inactivitytimeoutinmins"),
         )
     return tuple(found)

@@ -1,0 +1,18 @@
+"""`claims-proxy check`: whether a configuration can be run, with every fault at once."""
+
+from pathlib import Path
+
+import click
+
+from proxy.cli.output import config_option, load_or_exit
+
+
+@click.command()
+@config_option
+def check(config: Path) -> None:
+    """Check the configuration. Exit 0, or 2 with every fault as file:line:column: key: what is wrong; what is right."""
+    deployment = load_or_exit(config)
+    names = ", ".join(organization.name for organization in deployment.organizations)
+    issuers = ", ".join(provider.issuer for provider in deployment.identity_providers)
+    store = deployment.state.partition(":")[0]
+    click.echo(f"{config}: good. Organizations: {names}. Identity provider: {issuers}. Sessions in: {store}.")

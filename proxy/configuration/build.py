@@ -1,0 +1,101 @@
+"""Checked keys as the frozen values of the model."""
+
+from collections import Counter
+from uuid import NAMESPACE_URL, uuid5
+
+from proxy.configuration.organization_schema import OrganizationKeys
+from proxy.configuration.provider_schema import ClaimKeys, ProviderKeys
+from proxy.configuration.schema import ListenKeys, Schema
+from proxy.configuration.values import networks, secret, split_address
+from proxy.model.deployment import Deployment, Listen, Observability, SessionTuning, Tls, UpstreamTuning
+from proxy.model.organization import AccessRule, ExemptClientRule, Organization, OrganizationKind
+from proxy.model.provider import ClaimNames, IdentityProvider, SecretText
+from proxy.model.settings import FeatureControlBits, Limits, ServerSettings, SystemSettings
+
+_MINUTE = 60.0
+
+
+def deployment_of(keys: Schema) -> Deployment:
+    """The whole configuration; every check has passed before."""
+    top = keys.identity_provider
+    own = [each.identity_provider for each in keys.organizations if each.identity_provider]
+    hosts = Counter(host for each in keys.organizations for host in each.hosts)
+    return Deployment(
+        listen=_listen(keys.listen),
+        state=SecretText(keys.state),
+        secrets=tuple(map(secret, keys.secret)),
+        identity_providers=tuple(map(_provider, [top, *own] if top else own)),
+        organizations=tuple(_organization(each, top, hosts) for each in keys.organizations),
+        server_settings=ServerSettings(**keys.server_settings.model_dump()),
+        feature_control_bits=FeatureControlBits(**keys.feature_control_bits.model_dump()),
+        limits=Limits(**keys.limits.model_dump()),
+        sessions=SessionTuning(**keys.sessions.model_dump()),
+        upstream=UpstreamTuning(**keys.upstream.model_dump()),
+        counts=keys.inactivity.counts,
+        observability=Observability(**keys.observability.model_dump()),
+        ca_file=keys.ca_file,
+    )
+
+
+def _listen(keys: ListenKeys) -> Listen:
+    host, port = split_address(keys.address)
+    return Listen(
+        host=host,
+        port=port,
+        tls=Tls(**keys.tls.model_dump()) if keys.tls else None,
+        trusted_proxies=networks(keys.trusted_proxies),
+        prefix=keys.prefix,
+    )
+
+
+def _provider(keys: ProviderKeys) -> IdentityProvider:
+    return IdentityProvider(
+        name=keys.name,
+        issuer=keys.issuer,
+        client_id=keys.client_id,
+        client_secret=secret(keys.client_secret),
+        protocol=keys.protocol,
+        client_authentication=keys.client_authentication,
+        resource=keys.resource,
+        scopes=tuple(dict.fromkeys(["openid", *keys.scopes])),
+        response_mode=keys.response_mode,
+        claims=_claims(keys.claims),
+        token_lifetime=keys.token_lifetime * _MINUTE,
+        windows_counts_as_credentials=keys.windows_counts_as_credentials,
+        maximum_token_lifetime=keys.maximum_token_lifetime * _MINUTE,
+        leeway=keys.leeway,
+    )
+
+
+def _claims(keys: ClaimKeys) -> ClaimNames:
+    given = {name: tuple(claims) for name, claims in keys.model_dump().items() if claims is not None}
+    return ClaimNames(**given)
+
+
+def _organization(keys: OrganizationKeys, top: ProviderKeys | None, hosts: Counter[str]) -> Organization:
+    own = keys.server_settings
+    portal = keys.kind is OrganizationKind.PORTAL
+    provider = keys.identity_provider or top
+    return Organization(
+        name=keys.name,
+        id=str(keys.id or uuid5(NAMESPACE_URL, f"claims-proxy:organization:{keys.name}")),
+        hosts=tuple(keys.hosts),
+        upstream=keys.upstream,
+        path=keys.path or "",
+        root=keys.root,
+        kind=keys.kind,
+        friendly_name=keys.friendly_name or keys.name,
+        identity_provider=provider.name if provider else "",
+        host_header=keys.host_header,
+        system_settings=SystemSettings(**keys.system_settings.model_dump()),
+        server_settings=ServerSettings(**own.model_dump(exclude_none=True)) if portal and own else None,
+        wsfed_nonce_cookie_enabled=own.wsfed_nonce_cookie_enabled if own else None,
+        same_site=keys.session_cookie.same_site,
+        require=tuple(AccessRule(rule.claim, tuple(rule.values), tuple(rule.paths)) for rule in keys.require),
+        anonymous=tuple(keys.anonymous),
+        exempt_clients=tuple(ExemptClientRule(**rule.model_dump()) for rule in keys.exempt_clients),
+        claims_to_headers=tuple(keys.claims_to_headers.items()),
+        api_paths=tuple(keys.api_paths),
+        allow_encoded_slash=keys.allow_encoded_slash,
+        shares_host=bool(keys.path) or any(hosts[host] > 1 for host in keys.hosts),
+    )

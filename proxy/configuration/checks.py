@@ -1,0 +1,186 @@
+"""Dangerous combinations, looked for in whatever could be read, beside the faults of single keys."""
+
+import ipaddress
+from collections.abc import Callable, Iterator
+from typing import Any, TypeAlias
+
+from pydantic import ValidationError
+
+from proxy.configuration.document import KeyPath
+from proxy.configuration.organization_schema import SystemSettingKeys
+from proxy.configuration.schema import LimitKeys
+from proxy.configuration.values import split_url
+from proxy.model.settings import Limits, SystemSettings
+from proxy.model.settings_bounds import bounds_problems
+
+Finding: TypeAlias = tuple[KeyPath, str, str]
+
+_LEAST_SECRET_BYTES = 32
+
+
+def dangers(data: Any) -> Iterator[Finding]:
+    """(path, what is wrong, what would be right) of every danger. `data` may be incomplete or wrong in parts."""
+    if not isinstance(data, dict):
+        return
+    for check in _CHECKS:
+        yield from check(data)
+
+
+def _mapping(data: Any, *keys: str) -> dict[str, Any]:
+    for key in keys:
+        data = data.get(key) if isinstance(data, dict) else None
+    return data if isinstance(data, dict) else {}
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [] if value is None else [value]
+
+
+def _organizations(data: dict[str, Any]) -> Iterator[tuple[KeyPath, dict[str, Any]]]:
+    for index, organization in enumerate(_list(data.get("organizations"))):
+        if isinstance(organization, dict):
+            yield ("organizations", index), organization
+
+
+def _workers_share_a_store(data: dict[str, Any]) -> Iterator[Finding]:
+    several = data.get("workers", 1) not in (1, "1", "auto")
+    if several and str(data.get("state", "memory:")).startswith("memory:"):
+        wrong = "several workers cannot share memory:, a session would be known to one of them only"
+        yield ("workers",), wrong, "write workers: 1, or a redis:// address for state"
+
+
+def _providers_are_encrypted(data: dict[str, Any]) -> Iterator[Finding]:
+    places: list[tuple[KeyPath, Any]] = [(("identity_provider",), data.get("identity_provider"))]
+    places += [
+        ((*path, "identity_provider"), organization.get("identity_provider"))
+        for path, organization in _organizations(data)
+    ]
+    for path, provider in places:
+        for key in ("issuer", "metadata"):
+            value = _mapping(provider).get(key)
+            parts = split_url(value) if isinstance(value, str) else None
+            if parts and parts.scheme == "http" and not is_loopback(str(parts.hostname)):
+                wrong = "is plain http, so anybody on the way could sign in as anybody"
+                yield (*path, key), wrong, "write an https:// address; http is for loopback alone"
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name means this machine."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def _secrets_are_long(data: dict[str, Any]) -> Iterator[Finding]:
+    many = isinstance(data.get("secret"), list)
+    for index, value in enumerate(_list(data.get("secret"))):
+        if isinstance(value, str) and len(value.encode()) < _LEAST_SECRET_BYTES:
+            path: KeyPath = ("secret", index) if many else ("secret",)
+            wrong = f"is only {len(value.encode())} bytes long"
+            yield path, wrong, "write 32 bytes or more, e.g. from: head -c 32 /dev/urandom | base64"
+
+
+def _places_are_claimed_once(data: dict[str, Any]) -> Iterator[Finding]:
+    claimed: dict[tuple[str, str], str] = {}
+    for path, organization in _organizations(data):
+        name, prefix = str(organization.get("name")), str(organization.get("path") or "").lower()
+        prefixes = [prefix, ""] if prefix and organization.get("root") is True else [prefix]
+        for index, host in enumerate(_list(organization.get("hosts"))):
+            for place in ((str(host).lower().rstrip("."), one) for one in prefixes):
+                if place in claimed:
+                    wrong = f"{place[0]}{place[1] or '/'} is claimed by {claimed[place]} already"
+                    yield (*path, "hosts", index), wrong, "give each organization a host or a path of its own"
+                claimed.setdefault(place, name)
+
+
+def _names_are_unique(data: dict[str, Any]) -> Iterator[Finding]:
+    for key in ("name", "id"):
+        seen: set[str] = set()
+        for path, organization in _organizations(data):
+            value = str(organization.get(key, "")).lower()
+            if value and value in seen:
+                yield (*path, key), "is the same as another organization's", f"write a {key} of its own"
+            seen.add(value)
+
+
+def _proxies_are_not_everybody(data: dict[str, Any]) -> Iterator[Finding]:
+    for index, value in enumerate(_list(_mapping(data, "listen").get("trusted_proxies"))):
+        try:
+            everything = ipaddress.ip_network(str(value)).prefixlen == 0
+        except ValueError:
+            continue
+        if everything:
+            wrong = "trusts everybody, so anybody could name any address, scheme and host"
+            yield ("listen", "trusted_proxies", index), wrong, "write the addresses of your proxies alone"
+
+
+def _settings_are_within_bounds(data: dict[str, Any]) -> Iterator[Finding]:
+    try:
+        limits = Limits(**LimitKeys.model_validate(data.get("limits") or {}).model_dump())
+    except ValidationError:
+        limits = Limits()
+    if limits.session_minimum > limits.session_maximum:
+        wrong = f"is above session_maximum ({limits.session_maximum})"
+        yield ("limits", "session_minimum"), wrong, "write a smaller one"
+    for path, organization in _organizations(data):
+        try:
+            keys = SystemSettingKeys.model_validate(organization.get("system_settings") or {})
+        except ValidationError:
+            continue
+        for problem in bounds_problems(SystemSettings(**keys.model_dump()), limits):
+            wrong = "is missing" if problem.value is None else f"{problem.value} is out of bounds"
+            yield (*path, "system_settings", problem.setting), wrong, f"write {problem.bound}"
+
+
+def _frames_need_encryption(data: dict[str, Any]) -> Iterator[Finding]:
+    listen = _mapping(data, "listen")
+    behind_https = bool(_mapping(listen, "tls")) or bool(_list(listen.get("trusted_proxies")))
+    for path, organization in _organizations(data):
+        hosts = [str(host) for host in _list(organization.get("hosts"))]
+        wanted = _mapping(organization, "session_cookie").get("same_site") == "none"
+        if wanted and not behind_https and not all(map(is_loopback, hosts)):
+            wrong = "none needs https: browsers drop such a cookie over plain http"
+            yield (
+                (*path, "session_cookie", "same_site"),
+                wrong,
+                "set listen.tls or listen.trusted_proxies, or write lax",
+            )
+
+
+def _everyone_has_a_provider(data: dict[str, Any]) -> Iterator[Finding]:
+    if "identity_provider" in data:
+        return
+    for path, organization in _organizations(data):
+        if "identity_provider" not in organization:
+            wrong = "is missing, and there is none for all organizations"
+            yield (*path, "identity_provider"), wrong, "add one here or at the top"
+
+
+def _providers_have_names(data: dict[str, Any]) -> Iterator[Finding]:
+    top = _mapping(data, "identity_provider")
+    seen = {str(top.get("name", "default"))} if top else set()
+    for path, organization in _organizations(data):
+        own = _mapping(organization, "identity_provider")
+        name = str(own.get("name", "default"))
+        if own and name in seen:
+            wrong = f"is named {name} like another one, so their users would be taken for each other"
+            yield (*path, "identity_provider"), wrong, "give it a name of its own"
+        if own:
+            seen.add(name)
+
+
+_CHECKS: tuple[Callable[[dict[str, Any]], Iterator[Finding]], ...] = (
+    _workers_share_a_store,
+    _providers_are_encrypted,
+    _secrets_are_long,
+    _places_are_claimed_once,
+    _names_are_unique,
+    _proxies_are_not_everybody,
+    _settings_are_within_bounds,
+    _frames_need_encryption,
+    _everyone_has_a_provider,
+    _providers_have_names,
+)

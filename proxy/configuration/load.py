@@ -1,0 +1,42 @@
+"""From a file to a `Deployment`, or to every fault there is."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from proxy.configuration.build import deployment_of
+from proxy.configuration.checks import dangers
+from proxy.configuration.document import read
+from proxy.configuration.schema import Schema
+from proxy.configuration.unsupported import unsupported
+from proxy.configuration.words import faults_of
+from proxy.errors import ConfigurationError, Fault
+from proxy.model.deployment import Deployment
+
+
+def load(path: Path, environment: Mapping[str, str]) -> Deployment:
+    """Read the YAML. `environment` fills in `${NAME}`; `{file: PATH}` is read relative to the YAML's folder.
+
+    Raises ConfigurationError with every fault of the file, in its order; no fault prints a value that may be secret.
+    """
+    document = read(path, environment)
+    faults: list[Fault] = list(document.faults)
+    schema: Schema | None = None
+    if document.data is not None:
+        try:
+            schema = Schema.model_validate(document.data)
+        except ValidationError as error:
+            faults += faults_of(error, document, Schema)
+        faults += [document.fault(*found) for found in (*dangers(document.data), *unsupported(document.data))]
+    if faults or schema is None:
+        raise ConfigurationError(_one_a_place(faults))
+    return deployment_of(schema)
+
+
+def _one_a_place(faults: list[Fault]) -> tuple[Fault, ...]:
+    """In the file's order; of several about one key the first found, for the others follow from it."""
+    first: dict[tuple[int, int, str], Fault] = {}
+    for fault in faults:
+        first.setdefault((fault.line, fault.column, fault.key), fault)
+    return tuple(sorted(first.values()))

@@ -1,0 +1,99 @@
+"""Keys of an organization."""
+
+from typing import Literal
+from uuid import UUID
+
+from pydantic import Field, model_validator
+
+from proxy.configuration.base import Keys
+from proxy.configuration.provider_schema import ProviderKeys
+from proxy.configuration.values import HeaderName, HostName, PathPrefix, RootedPath, Texts, UpstreamOrigin
+from proxy.configuration.words import fault
+from proxy.model.organization import HostPolicy, OrganizationKind, SameSite
+from proxy.model.session import ClientKind
+
+
+class SystemSettingKeys(Keys):
+    """System settings, by the attribute names of CRM's Organization table; minutes."""
+
+    sessiontimeoutenabled: bool = Field(False, description="Set custom session timeout.")
+    sessiontimeoutinmins: int | None = Field(1440, description="Maximum session length.")
+    sessiontimeoutreminderinmins: int | None = Field(20, description="Warn that long before the session ends.")
+    inactivitytimeoutenabled: bool = Field(False, description="Enable session timeout due to inactivity.")
+    inactivitytimeoutinmins: int | None = Field(None, description="Duration of inactivity before timing out.")
+    inactivitytimeoutreminderinmins: int | None = Field(None, description="Warn that long before timing out.")
+
+
+class OwnServerSettingKeys(Keys):
+    """Switches of one organization: a portal's own, or WSFedNonceCookieEnabled of a CRM organization."""
+
+    allow_custom_session_duration: bool | None = Field(
+        None, alias="AllowCustomSessionDuration", description="Portals only: custom session timeouts act."
+    )
+    allow_custom_inactivity_duration: bool | None = Field(
+        None, alias="AllowCustomInactivityDuration", description="Portals only: inactivity timeouts act."
+    )
+    wsfed_nonce_cookie_enabled: bool | None = Field(
+        None, alias="WSFedNonceCookieEnabled", description="Access token management; wins over the server's value."
+    )
+
+
+class SessionCookieKeys(Keys):
+    """The session cookie."""
+
+    same_site: SameSite = Field(SameSite.LAX, description="lax, or none for Outlook add-ins and other frames.")
+
+
+class AccessRuleKeys(Keys):
+    """One rule that a principal must meet."""
+
+    claim: str = Field(min_length=1, description="A claim type, or group, role, upn, email.")
+    values: Texts = Field([], description="Any one suffices; none: the claim must merely be there.")
+    paths: list[RootedPath] = Field([], description="Path prefixes the rule is for; none: every path.")
+
+
+class ExemptClientKeys(Keys):
+    """How a client that knows no inactivity timeout is recognized at sign-in."""
+
+    kind: ClientKind = Field(description="What the client is.")
+    client_id: str | None = Field(None, description="A verified client identifier (claim appid).")
+    path: RootedPath | None = Field(None, description="A path prefix that the sign-in was started for.")
+    user_agent: str | None = Field(None, description="A part of the User-Agent. Anyone can send one.")
+
+    @model_validator(mode="after")
+    def _one_signal(self) -> "ExemptClientKeys":
+        if sum(bool(signal) for signal in (self.client_id, self.path, self.user_agent)) != 1:
+            raise fault("does not say how the client is recognized", "write one of client_id, path, user_agent")
+        return self
+
+
+class BrowserKeys(Keys):
+    """What pages of this organization are given."""
+
+    inject: Literal["documents", "global-context", "none"] = Field("none", description="Where the page's script goes.")
+
+
+class OrganizationKeys(Keys):
+    """One CRM instance, portal or other application."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$", description="Unique name, lower-case.")
+    id: UUID | None = Field(None, description="GUID; made from the name where left out.")
+    friendly_name: str = Field("", description="What pages call it.")
+    kind: OrganizationKind = Field(OrganizationKind.CRM, description="crm, or portal with its own settings.")
+    hosts: list[HostName] = Field(min_length=1, description="Host names, without port.")
+    path: PathPrefix | None = Field(None, description="Path prefix where one host serves several organizations.")
+    root: bool = Field(False, description="Takes what no path prefix of its hosts claims.")
+    upstream: UpstreamOrigin = Field(description="The application server: http(s)://host[:port].")
+    upstream_sign_in: Literal["ws-federation"] | None = Field(None, description="The upstream runs claims itself.")
+    identity_provider: ProviderKeys | None = Field(None, description="A provider of its own.")
+    host_header: HostPolicy = Field(HostPolicy.PASS, description="Host header to the upstream: pass or upstream.")
+    system_settings: SystemSettingKeys = Field(SystemSettingKeys(), description="System Settings > General.")
+    server_settings: OwnServerSettingKeys | None = Field(None, description="Switches of its own.")
+    session_cookie: SessionCookieKeys = Field(SessionCookieKeys(), description="The session cookie.")
+    require: list[AccessRuleKeys] = Field([], description="Rules a principal must meet, all of them.")
+    anonymous: list[RootedPath] = Field([], description="Path prefixes that pass without a session.")
+    exempt_clients: list[ExemptClientKeys] = Field([], description="Clients that know no inactivity timeout.")
+    claims_to_headers: dict[str, HeaderName] = Field({}, description="Claim type -> header to the upstream.")
+    api_paths: list[RootedPath] = Field([], description="Further path prefixes of APIs: 401, never a redirect.")
+    allow_encoded_slash: bool = Field(False, description="%2F may stand in a path.")
+    browser: BrowserKeys = Field(BrowserKeys(), description="What pages are given.")

@@ -1,0 +1,68 @@
+"""Keys that are known but have no function in this version. Saying so beats accepting what would not act."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from proxy.configuration.document import KeyPath
+
+_NOT_SUPPORTED = "is not supported by this version"
+_LEAVE_OUT = "leave it out"
+
+
+def _is_set(value: Any) -> bool:
+    return value is not None
+
+
+def _is_not(*harmless: Any) -> Callable[[Any], bool]:
+    return lambda value: value not in harmless
+
+
+def _starts_with(*schemes: str) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, str) and value.startswith(schemes)
+
+
+_PROVIDER: tuple[tuple[str, Callable[[Any], bool], str], ...] = (
+    ("protocol", lambda value: value == "ws-federation", "write oidc"),
+    ("metadata", _is_set, "write issuer"),
+    ("realm", _is_set, _LEAVE_OUT),
+    ("home_realm", _is_set, _LEAVE_OUT),
+    ("wauth", _is_set, _LEAVE_OUT),
+    ("wreply", _is_set, _LEAVE_OUT),
+    ("decryption_keys", _is_set, _LEAVE_OUT),
+    ("allow_sha1", _is_not(None, False), _LEAVE_OUT),
+    ("sign_in_host", _is_set, _LEAVE_OUT),
+    ("refresh", _is_not(None, "off"), "write off"),
+)
+
+# `[]` stands for every entry of a list.
+_TABLE: tuple[tuple[str, Callable[[Any], bool], str], ...] = (
+    ("workers", _is_not(None, 1, "1", "auto"), "write 1"),
+    ("management", _is_set, _LEAVE_OUT),
+    ("administrators", _is_set, _LEAVE_OUT),
+    ("state", _starts_with("redis+sentinel://", "redis+cluster://"), "write memory:, redis:// or rediss://"),
+    ("settings.source", _is_not(None, "yaml"), "write yaml"),
+    ("binding.device_bound_sessions", _is_not(None, "off"), "write off"),
+    ("binding.bind_to_network", _is_set, _LEAVE_OUT),
+    ("organizations.[].upstream_sign_in", _is_set, _LEAVE_OUT),
+    ("organizations.[].browser.inject", _is_not(None, "none"), "write none"),
+    *((f"identity_provider.{key}", acts, right) for key, acts, right in _PROVIDER),
+    *((f"organizations.[].identity_provider.{key}", acts, right) for key, acts, right in _PROVIDER),
+)
+
+
+def unsupported(data: Any) -> Iterator[tuple[KeyPath, str, str]]:
+    """(path, what is wrong, what would be right) of every such key that is set to something that would act."""
+    for pattern, acts, right in _TABLE:
+        for path, value in _find(data, tuple(pattern.split("."))):
+            if acts(value):
+                yield path, _NOT_SUPPORTED, right
+
+
+def _find(data: Any, parts: tuple[str, ...], path: KeyPath = ()) -> Iterator[tuple[KeyPath, Any]]:
+    if not parts:
+        yield path, data
+    elif parts[0] == "[]":
+        for index, item in enumerate(data if isinstance(data, list) else ()):
+            yield from _find(item, parts[1:], (*path, index))
+    elif isinstance(data, dict) and parts[0] in data:
+        yield from _find(data[parts[0]], parts[1:], (*path, parts[0]))

@@ -1,0 +1,143 @@
+"""A whole small world in one event loop: an AD FS double, a CRM, and the proxy between them, on loopback.
+
+async with World(tmp_path, clock, custom_session=90) as world, Browser() as browser:
+    page = await browser.sign_in(world.url("/main.aspx"), "alice")
+"""
+
+import contextlib
+import json
+import socket
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any, Self
+
+from aiohttp import web
+from proxy.app import RunningProxy, start
+
+from proxy.configuration import load
+from proxy.demo.adfs import AdfsDouble
+from proxy.demo.adfs_keys import SigningKey
+from proxy.demo.adfs_model import Client
+from proxy.demo.crm import crm_application
+
+CLIENT_ID = "6731de76-14a6-49ae-97bc-6eba6914391e"
+CLIENT_SECRET = "a-client-secret-of-the-tests"
+SECRET = "a-secret-of-the-tests-that-is-long-enough"
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def configuration(
+    port: int, issuer: str, upstream: str, *, state: str = "memory:", organization=None, provider=None, **top: Any
+) -> dict[str, Any]:
+    """A configuration as the YAML would say it; `organization`, `provider` and `top` add keys or replace them."""
+    return {
+        "listen": {"address": f"127.0.0.1:{port}"},
+        "state": state,
+        "secret": SECRET,
+        "identity_provider": {
+            "protocol": "oidc",
+            "issuer": issuer,
+            "client_id": CLIENT_ID,
+            "client_secret": CLIENT_SECRET,
+            **(provider or {}),
+        },
+        "organizations": [
+            {"name": "contoso", "hosts": ["127.0.0.1"], "upstream": upstream, **(organization or {})},
+        ],
+        **top,
+    }
+
+
+def custom(session: int | None = None, inactivity: int | None = None, *, nonce: bool = False) -> dict[str, Any]:
+    """Top-level keys and an organization with these custom limits, in minutes, all switches on that they need."""
+    system: dict[str, Any] = {}
+    if session is not None:
+        system |= {"sessiontimeoutenabled": True, "sessiontimeoutinmins": session, "sessiontimeoutreminderinmins": 20}
+    if inactivity is not None:
+        system |= {
+            "inactivitytimeoutenabled": True,
+            "inactivitytimeoutinmins": inactivity,
+            "inactivitytimeoutreminderinmins": 1,
+        }
+    return {
+        "server_settings": {
+            "AllowCustomSessionDuration": session is not None,
+            "AllowCustomInactivityDuration": inactivity is not None,
+            "WSFedNonceCookieEnabled": nonce,
+        },
+        "feature_control_bits": {"FCB.UCIInactivityTimeout": inactivity is not None},
+        "organization": {"system_settings": system},
+    }
+
+
+def write_configuration(folder: Path, **keys: Any) -> Path:
+    """The configuration as a file; JSON is YAML."""
+    path = folder / f"proxy-{free_port()}.yaml"
+    path.write_text(json.dumps(configuration(**keys), indent=1))
+    return path
+
+
+class World:
+    """`adfs`: the double, `port`: the proxy's. `keys`: what `configuration` takes beside ports and addresses."""
+
+    def __init__(
+        self, folder: Path, clock: Callable[[], float], *, signing_key: SigningKey | None = None, **keys: Any
+    ) -> None:
+        self.folder = folder
+        self.clock = clock
+        self.keys = keys
+        self.port, self.adfs_port, self.crm_port = free_port(), free_port(), free_port()
+        origin = f"http://127.0.0.1:{self.port}"
+        client = Client(
+            client_id=CLIENT_ID,
+            secret=CLIENT_SECRET,
+            redirect_uris=(f"{origin}/.claims/callback",),
+            post_logout_redirect_uris=(f"{origin}/.claims/signed-out",),
+            resources=(f"{origin}/",),
+        )
+        issuer = f"http://127.0.0.1:{self.adfs_port}/adfs"
+        self.adfs = AdfsDouble(issuer, [client], clock, signing_key=signing_key)
+        self._stack = contextlib.AsyncExitStack()
+        self.proxy: RunningProxy | None = None
+
+    async def __aenter__(self) -> Self:
+        await self._stack.enter_async_context(served(self.adfs.application(), self.adfs_port))
+        await self._stack.enter_async_context(served(crm_application(self.clock), self.crm_port))
+        self.proxy = await self.start_proxy(self.port)
+        return self
+
+    async def start_proxy(self, port: int) -> RunningProxy:
+        """One more proxy of the same configuration, on another port; a store in Redis makes them one."""
+        path = write_configuration(
+            self.folder,
+            port=port,
+            issuer=self.adfs.state.issuer.url,
+            upstream=f"http://127.0.0.1:{self.crm_port}",
+            **self.keys,
+        )
+        running = await start(load(path, {}), clock=self.clock)
+        self._stack.push_async_callback(running.close)
+        return running
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._stack.aclose()
+
+    def url(self, path: str) -> str:
+        return f"http://127.0.0.1:{self.port}{path}"
+
+
+@contextlib.asynccontextmanager
+async def served(application: web.Application, port: int) -> AsyncIterator[None]:
+    """An application on a loopback port while the context is open."""
+    runner = web.AppRunner(application, access_log=None, shutdown_timeout=1)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", port).start()
+        yield
+    finally:
+        await runner.cleanup()
