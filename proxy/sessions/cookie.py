@@ -1,0 +1,91 @@
+"""Our cookies: their names, how they are read from a request and written into an answer.
+
+`__Host-` names with Secure over https. Over plain http on loopback browsers would drop both, so the names stand bare.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from proxy.errors import RequestRefused
+from proxy.model.organization import SameSite
+
+LOGIN_SLOTS = 5
+"""Sign-ins that one browser may have under way."""
+
+_OURS = re.compile(r"(?:__Host-)?claims-(?:session|nonce|cleanup|loop|login)(?:-[a-z0-9-]+)?\Z", re.IGNORECASE)
+# RFC 6265, section 4.1.1: what a cookie's value may hold; ours are base64url and dots.
+_VALUE = re.compile(r"[!#-+\--:<-\[\]-~]*\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class CookieNames:
+    """The names on one organization's pages. A login cookie is `login_prefix` and the number of its slot."""
+
+    session: str
+    nonce: str
+    cleanup: str
+    loop: str
+    login_prefix: str
+
+    def logins(self) -> tuple[str, ...]:
+        """The names of all login cookies, by slot."""
+        return tuple(f"{self.login_prefix}{slot}" for slot in range(LOGIN_SLOTS))
+
+
+@lru_cache(maxsize=4096)
+def cookie_names(suffix: str, *, secure: bool) -> CookieNames:
+    """The names for an organization's `cookie_suffix`, for https (`secure`) or plain http on loopback."""
+    prefix = "__Host-claims-" if secure else "claims-"
+    return CookieNames(
+        session=f"{prefix}session{suffix}",
+        nonce=f"{prefix}nonce",
+        cleanup=f"{prefix}cleanup{suffix}",
+        loop=f"{prefix}loop{suffix}",
+        login_prefix=f"{prefix}login-",
+    )
+
+
+def is_ours(name: str) -> bool:
+    """Whether a cookie's name is one of ours, in any letter case: some servers compare so."""
+    return _OURS.match(name.strip()) is not None
+
+
+def read_cookies(raw_values: Sequence[str]) -> dict[str, str]:
+    """Our cookies of a request, from the values of all its Cookie headers. Others are not looked at.
+
+    Raises RequestRefused(400, "duplicate_cookie") where one of ours comes twice: one of the two was planted.
+    """
+    found: dict[str, str] = {}
+    for raw in raw_values:
+        if "claims-" not in raw:
+            continue
+        for pair in raw.split(";"):
+            name, separator, value = pair.strip().partition("=")
+            if not separator or not is_ours(name):
+                continue
+            if name in found:
+                raise RequestRefused(400, "duplicate_cookie")
+            if _VALUE.match(value):
+                found[name] = value
+    return found
+
+
+def set_cookie(name: str, value: str, *, secure: bool, same_site: SameSite, max_age: int | None = None) -> str:
+    """The value of a Set-Cookie header. Without `max_age` (seconds) the cookie ends with the browser's session.
+
+    SameSite=None without Secure is dropped by browsers, so over plain http it is Lax.
+    """
+    attributes = [f"{name}={value}", "Path=/", "HttpOnly"]
+    if max_age is not None:
+        attributes.append(f"Max-Age={max_age}")
+    if secure:
+        attributes.append("Secure")
+    attributes.append("SameSite=None" if secure and same_site is SameSite.NONE else "SameSite=Lax")
+    return "; ".join(attributes)
+
+
+def expire_cookie(name: str, *, secure: bool, same_site: SameSite) -> str:
+    """The Set-Cookie value that removes a cookie."""
+    return set_cookie(name, "", secure=secure, same_site=same_site, max_age=0)
