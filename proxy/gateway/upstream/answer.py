@@ -1,200 +1,275 @@
-"""Reads answers from bytes: no socket, no clock. Feed it, then look at what it found.
+"""What an answer may look like: framing, bounds and smuggling, without socket or clock.
 
-llhttp frames; the rules it leaves open (bounds, HEAD, codings other than chunked, connection schemes) are here.
-RFC 9112, sections 6 and 9.3.
+llhttp reads strictly (no bare LF, no folding, no lenient lengths); what it lets through and two readers could still
+understand differently is refused here (RFC 9112, 6.1 to 6.3, 11.1 and 11.2).
 """
 
-from dataclasses import dataclass
+import re
+from collections.abc import Callable
+from enum import StrEnum
+from typing import NamedTuple, Protocol
 
-import httptools
+from httptools import HttpParserCallbackError, HttpParserError, HttpParserUpgrade, HttpResponseParser
 
 from proxy.errors import UpstreamBroken
-from proxy.gateway.upstream.request import names_connection_scheme
 
-HEAD_BYTES = 64 * 1024
-HEAD_FIELDS = 200
-INTERIM_HEADS = 32
+Headers = tuple[tuple[bytes, bytes], ...]
 
-_SWITCHING, _NO_CONTENT, _NOT_MODIFIED, _FINAL = 101, 204, 304, 200
-# connection, content-length, www-authenticate, transfer-encoding, upgrade
-_WATCHED_LENGTHS = frozenset({7, 10, 14, 16, 17})
-_VERSIONS = {"1.0": (1, 0), "1.1": (1, 1)}
+HEAD_BOUND = 64 * 1024  # bytes of a head; also of anything else that is not body: 1xx answers, trailers, extensions
+HEADER_BOUND = 200
+
+_VERSIONS = {"1.1": (1, 1), "1.0": (1, 0)}
+_LOOKED_AT = frozenset(
+    {
+        b"connection",
+        b"content-length",
+        b"proxy-authenticate",
+        b"proxy-connection",
+        b"transfer-encoding",
+        b"www-authenticate",
+    }
+)
+_CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+_LENGTH = re.compile(rb"[0-9]{1,18}")
+_CONTINUE, _SWITCHING, _FINAL = 100, 101, 200
+_NO_BODY = frozenset({204, 304})
 
 
-@dataclass(frozen=True, slots=True)
-class AnswerHead:
-    """Status line and header fields, raw. `until_close`: only the connection's end ends the body."""
+class Framing(StrEnum):
+    """How the end of an answer's body is told. A caller that writes its own head goes by this, not by the fields."""
 
+    NONE = "none"
+    LENGTH = "length"
+    CHUNKED = "chunked"
+    CLOSE = "close"
+
+
+class AnswerHead(NamedTuple):
+    """A judged head. `headers` are raw, in order. `authenticates`: NTLM or Negotiate was offered or continued.
+
+    `content_length`: as stated, which for a HEAD or a 304 is not what follows.
+    """
+
+    version: tuple[int, int]
     status: int
     reason: bytes
-    version: tuple[int, int]
-    headers: tuple[tuple[bytes, bytes], ...]
-    until_close: bool = False
+    headers: Headers
+    framing: Framing
+    content_length: int | None
+    keep_alive: bool
+    authenticates: bool
+
+
+class HeadSink(Protocol):
+    """Who is told of heads while bytes are fed."""
+
+    def answer_interim(self, status: int, headers: Headers) -> None:
+        """A 1xx other than 101 came."""
+
+    def answer_head(self, head: AnswerHead) -> None:
+        """The final head came; body may follow at once."""
 
 
 class AnswerReader:
-    """The answers of one connection, one after the other: `begin`, then `feed` until `complete`.
+    """Reads the answers of one connection, one after another; `begin` comes before each.
 
-    After each `feed`: `head` (the final one, once there), `interim` (heads before it), `pieces` (of the body; take and
-    clear), `complete`, `upgraded` with `rest` (bytes of the other protocol), and whether the connection is `reusable`.
+    After `feed`: `done` says that the answer is whole, `surplus` that bytes followed which nobody asked for (the answer
+    stands, the connection is worth nothing), `switched` that a 101 came, with the first raw bytes in `rest`.
     """
 
-    def __init__(self) -> None:
-        self._parser = httptools.HttpResponseParser(self)
-        self.authenticates = False
-        self.begin(b"GET", None)
-        self.complete = True
+    __slots__ = (
+        "_asked_head",
+        "_asked_upgrade",
+        "_data",
+        "_fields",
+        "_parser",
+        "_reason",
+        "_sink",
+        "_unread",
+        "done",
+        "head",
+        "rest",
+        "surplus",
+        "switched",
+        "trailers",
+    )
 
-    def begin(self, method: bytes, upgrade: bytes | None) -> None:
-        """An answer to a request of this method is due. `upgrade`: the protocol that a 101 may switch to."""
-        self._method = method
-        self._upgrade = upgrade
-        self._head_size = 0
-        self._interims = 0
-        self.interim: list[AnswerHead] = []
+    def __init__(self, sink: HeadSink) -> None:
+        self._sink = sink
+        self._parser: HttpResponseParser | None = None
+        self._fields: list[tuple[bytes, bytes]] = []
+        self._asked_head = self._asked_upgrade = False
+        self._reset(_ignore)
+
+    def _reset(self, data: Callable[[bytes], object]) -> None:
+        self._data = data
+        self._reason = b""
+        self._unread = 0
         self.head: AnswerHead | None = None
-        self.pieces: list[bytes] = []
-        self.complete = False
-        self.upgraded = False
+        self.done = self.surplus = self.switched = False
         self.rest = b""
-        self.started = False
-        self._excess = False
-        self._keep_alive = False
-        self._fault = ""
-        self._clear_head()
+        self.trailers: Headers = ()
 
-    @property
-    def reusable(self) -> bool:
-        """Whether the answer was whole, nothing came after it and the upstream keeps the connection."""
-        return self.complete and self._keep_alive and not self._excess
+    def begin(self, data: Callable[[bytes], object], *, is_head: bool, upgrade: bool) -> None:
+        """The next answer is for a HEAD or not, may be a 101 or not; `data` gets each piece of its body."""
+        self._reset(data)
+        self._asked_head = is_head
+        self._asked_upgrade = upgrade
+        if self._parser is None:
+            self._parser = HttpResponseParser(self)
+
+    def stop(self) -> None:
+        """Nothing more is wanted; lets go of the parser, which holds us."""
+        self._data = _ignore
+        self._parser = None
 
     def feed(self, data: bytes) -> None:
-        """Read on.
-
-        Raises:
-            UpstreamBroken: the answer breaks HTTP or a bound; the message names which.
-        """
-        self.started = True
-        if self.head is None:
-            self._head_size += len(data)
+        """Bytes as they came. Raises UpstreamBroken; from then on the answer is lost."""
+        if self._parser is None:
+            return
+        self._unread += len(data)
         try:
             self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade as switched:
-            self.rest = bytes(data[switched.args[0] :])
-        except httptools.HttpParserError as error:
-            # Bytes after a whole answer cost the connection, not the answer.
-            self._excess = True
-            if not self.complete:
-                raise UpstreamBroken(self._fault or f"the answer is not HTTP: {error}") from None
-        if self.head is None and self._head_size > HEAD_BYTES:
-            raise UpstreamBroken(f"the answer's head is above {HEAD_BYTES} bytes")
-        if self.complete and self._method == b"HEAD":
-            # llhttp waits for the body that the head describes and HEAD leaves out: the next answer gets its own parser.
-            self._parser = httptools.HttpResponseParser(self)
+        except HttpParserUpgrade as upgrade:
+            self.rest = data[upgrade.args[0] :]
+        except HttpParserCallbackError as error:
+            if not self.done:
+                cause = error.__context__
+                raise cause if isinstance(cause, UpstreamBroken) else UpstreamBroken(f"not HTTP: {error}") from None
+            self.surplus = True
+        except HttpParserError as error:
+            if not self.done:
+                raise UpstreamBroken(f"not HTTP: {error}") from None
+            self.surplus = True
+        if self._unread > HEAD_BOUND and not self.done and not self.switched:
+            raise UpstreamBroken(f"more than {HEAD_BOUND} bytes without any of a body")
+        if self.done and self._asked_head:
+            self._parser = None  # llhttp cannot be told that a HEAD's answer ends with its head
 
-    def end_of_stream(self) -> bool:
-        """The upstream closed in good order: whether that made the answer whole."""
-        if self.head is not None and self.head.until_close:
-            self.complete = True
-        return self.complete
+    def end_of_input(self, *, clean: bool) -> None:
+        """The connection ended; `clean` is FIN, and for TLS a close_notify. Raises UpstreamBroken where bytes lack.
 
-    def _clear_head(self) -> None:
-        self._reason = b""
-        self._fields: list[tuple[bytes, bytes]] = []
-        self._lengths = 0
-        self._codings = 0
-        self._connection = b""
-        self._protocol = b""
-        self._fields_size = 0
-        self._in_head = True
+        Without it an answer delimited by the end of the connection may have been cut by anybody (RFC 9112, 9.8).
+        """
+        if self.head is None:
+            raise UpstreamBroken("the connection ended before the answer's head was whole")
+        if not (clean and self.head.framing is Framing.CLOSE):
+            raise UpstreamBroken("the connection ended before the answer's body was whole")
+        self.done = True
 
-    def _refuse(self, fault: str) -> None:
-        self._fault = fault
-        raise UpstreamBroken(fault)
-
-    # What llhttp calls, in the order of a message.
+    # llhttp's callbacks
 
     def on_message_begin(self) -> None:
-        if self.complete:
-            self._refuse("an answer to no request")
+        if self.done:
+            raise UpstreamBroken("bytes after the answer")
 
-    def on_status(self, status: bytes) -> None:
-        self._reason += status
+    def on_status(self, piece: bytes) -> None:
+        self._reason += piece
 
-    def on_header(self, name: bytes, value: bytes | None) -> None:
-        value = value or b""
-        self._fields_size += len(name) + len(value) + 4
+    def on_header(self, name: bytes, value: bytes) -> None:
         self._fields.append((name, value))
-        if len(self._fields) > HEAD_FIELDS or self._fields_size > HEAD_BYTES:
-            self._refuse(f"the answer's head is above {HEAD_FIELDS} fields or {HEAD_BYTES} bytes")
-        if self._in_head and len(name) in _WATCHED_LENGTHS:
-            self._watch(name.lower(), value)
-
-    def _watch(self, name: bytes, value: bytes) -> None:
-        if name == b"content-length":
-            self._lengths += 1
-        elif name == b"transfer-encoding":
-            self._codings += 1
-            if value.strip().lower() != b"chunked":
-                self._refuse("the answer's Transfer-Encoding is not chunked")
-        elif name == b"connection":
-            self._connection += b"," + value.lower()
-        elif name == b"upgrade":
-            self._protocol = value.strip().lower()
-        elif name == b"www-authenticate" and names_connection_scheme(value):
-            self.authenticates = True
 
     def on_headers_complete(self) -> None:
-        status = self._parser.get_status_code()
-        version = _VERSIONS.get(self._parser.get_http_version())
-        if version is None:
-            self._refuse("the answer's version is neither HTTP/1.0 nor HTTP/1.1")
-            return
-        if self._lengths + self._codings > 1 or (self._codings and version == (1, 0)):
-            self._refuse("the answer states its length twice")
-        self._in_head = False
-        if status == _SWITCHING:
-            self._switch(version)
-        elif status < _FINAL:
-            self._note_interim(AnswerHead(status, self._reason, version, tuple(self._fields)))
+        fields, self._fields = tuple(self._fields), []
+        head = self._judge(fields)
+        if head.status == _SWITCHING:
+            self.head = head
+            self.switched = True
+        elif head.status < _FINAL:
+            self._reason = b""
+            self._sink.answer_interim(head.status, fields)
         else:
-            self._take_final(status, version)
+            self.head = head
+            self._sink.answer_head(head)
+            self.done = self._asked_head
 
-    def _switch(self, version: tuple[int, int]) -> None:
-        if self._upgrade is None or not self._parser.should_upgrade() or self._protocol != self._upgrade.lower():
-            self._refuse("the upstream switched to a protocol that was not asked for")
-        self.head = AnswerHead(_SWITCHING, self._reason, version, tuple(self._fields))
-        self.upgraded = True
-
-    def _note_interim(self, head: AnswerHead) -> None:
-        self._interims += 1
-        if self._interims > INTERIM_HEADS:
-            self._refuse(f"more than {INTERIM_HEADS} interim answers")
-        self.interim.append(head)
-
-    def _take_final(self, status: int, version: tuple[int, int]) -> None:
-        bodiless = self._method == b"HEAD" or status in {_NO_CONTENT, _NOT_MODIFIED}
-        until_close = not (bodiless or self._lengths or self._codings)
-        if until_close:
-            self._keep_alive = False
-        elif self._connection:
-            options = [option.strip() for option in self._connection.split(b",")]
-            self._keep_alive = b"close" not in options and (version == (1, 1) or b"keep-alive" in options)
-        else:
-            self._keep_alive = version == (1, 1)
-        self.head = AnswerHead(status, self._reason, version, tuple(self._fields), until_close)
-        self._fields = []  # what follows are trailers, counted and dropped
-        self._fields_size = 0
-        self.complete = self._method == b"HEAD"
-
-    def on_body(self, body: bytes) -> None:
-        if self.complete:
-            self._refuse("a body after an answer to HEAD")
-        self.pieces.append(body)
+    def on_body(self, piece: bytes) -> None:
+        if self.done:
+            raise UpstreamBroken("bytes after the answer")
+        self._unread = 0
+        self._data(piece)
 
     def on_message_complete(self) -> None:
-        if self.head is None:  # an interim answer; the final one follows
-            self._head_size = 0
-            self._clear_head()
-        elif not self.upgraded:
-            self.complete = True
+        if self.head is not None and not self.switched and not self.done:
+            if self._fields:
+                self.trailers, self._fields = tuple(self._fields), []
+                self._bound(self.trailers)
+            self.done = True
+
+    def _judge(self, fields: Headers) -> AnswerHead:
+        parser = self._parser
+        if parser is None:
+            raise UpstreamBroken("the answer was given up")
+        status = parser.get_status_code()
+        version = _VERSIONS.get(parser.get_http_version())
+        if version is None or status < _CONTINUE or _CONTROL.search(self._reason):
+            raise UpstreamBroken("the answer's status line is not HTTP/1.1")
+        self._bound(fields)
+        found: dict[bytes, list[bytes]] = {}
+        for name, value in fields:
+            lower = name.lower()
+            if lower in _LOOKED_AT:
+                found.setdefault(lower, []).append(value.strip(b" \t"))
+        length = _length(found)
+        if b"transfer-encoding" in found:
+            _only_chunked(found, version)
+        if status == _SWITCHING and not (self._asked_upgrade and parser.should_upgrade()):
+            raise UpstreamBroken("a 101 that nobody asked for")
+        if self._asked_head or status < _FINAL or status in _NO_BODY:
+            framing = Framing.NONE
+        elif b"transfer-encoding" in found:
+            framing = Framing.CHUNKED
+        else:
+            framing = Framing.CLOSE if length is None else Framing.LENGTH
+        return AnswerHead(
+            version,
+            status,
+            self._reason,
+            fields,
+            framing,
+            length,
+            framing is not Framing.CLOSE and self._keeps_alive(found, version),
+            _binds_connection(found),
+        )
+
+    def _bound(self, fields: Headers) -> None:
+        if len(fields) > HEADER_BOUND:
+            raise UpstreamBroken(f"more than {HEADER_BOUND} fields")
+        if self._unread > HEAD_BOUND and sum(len(name) + len(value) + 4 for name, value in fields) > HEAD_BOUND:
+            raise UpstreamBroken(f"a head of more than {HEAD_BOUND} bytes")
+
+    def _keeps_alive(self, found: dict[bytes, list[bytes]], version: tuple[int, int]) -> bool:
+        if self._asked_head and b"transfer-encoding" in found:
+            return False  # servers differ on whether the last chunk follows: never wait to find out
+        said = found.get(b"connection", []) + found.get(b"proxy-connection", [])
+        tokens = {token.strip(b" \t") for value in said for token in value.lower().split(b",")} if said else ()
+        return b"close" not in tokens and (version == (1, 1) or b"keep-alive" in tokens)
+
+
+def _length(found: dict[bytes, list[bytes]]) -> int | None:
+    values = found.get(b"content-length")
+    if values is None:
+        return None
+    if len(values) != 1 or b"transfer-encoding" in found or not _LENGTH.fullmatch(values[0]):
+        raise UpstreamBroken("the answer's length is ambiguous")
+    return int(values[0])
+
+
+def _only_chunked(found: dict[bytes, list[bytes]], version: tuple[int, int]) -> None:
+    codings = found[b"transfer-encoding"]
+    if version != (1, 1) or len(codings) != 1 or codings[0].lower() != b"chunked":
+        raise UpstreamBroken("the answer's transfer coding is not «chunked» alone, which is all that was asked for")
+
+
+def _binds_connection(found: dict[bytes, list[bytes]]) -> bool:
+    """Rather too often than too seldom: a realm that only mentions NTLM costs a little reuse, a miss mixes two users."""
+    for name in (b"www-authenticate", b"proxy-authenticate"):
+        for value in found.get(name, ()):
+            lower = value.lower()
+            if b"ntlm" in lower or b"negotiate" in lower:
+                return True
+    return False
+
+
+def _ignore(_: bytes) -> None:
+    """Takes what nobody wants."""

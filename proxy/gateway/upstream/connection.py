@@ -1,292 +1,319 @@
-"""One connection to the upstream: one request out, one answer in, then the next."""
+"""One connection to an upstream: one exchange at a time, told as it happens to a `Receiver`. No task, no future."""
 
 import asyncio
-from collections.abc import Callable
-from typing import cast
+import select
+import weakref
+from math import inf
+from typing import Protocol, cast
 
-from proxy.errors import UpstreamBroken, UpstreamTimeout
-from proxy.gateway.upstream.answer import AnswerHead, AnswerReader
-from proxy.gateway.upstream.flow import ByteQueue, Deadline
+from proxy.errors import UpstreamBroken, UpstreamError, UpstreamTimeout
+from proxy.gateway.upstream.answer import AnswerHead, AnswerReader, Headers
+from proxy.gateway.upstream.request import RequestHead
+from proxy.gateway.upstream.tunnel import UpstreamTunnel
 from proxy.model.deployment import UpstreamTuning
 
-OnInterim = Callable[[int, bytes, tuple[tuple[bytes, bytes], ...]], None]
-
-# A body is written in slices, so that the write deadline sees progress within a large piece.
-_SLICE = 256 * 1024
-_CONTINUE = 100
+WRITE_HIGH = 64 * 1024  # bytes that may wait to be written before the body's source is asked to wait
 
 
-class ConnectionLost(UpstreamBroken):
-    """The connection ended before the first byte of an answer."""
+class Receiver(Protocol):
+    """Who takes one answer as it comes, called from the event loop.
+
+    Exactly one of `end`, `switched` and `broken` comes last. Until then `UpstreamConnection.abort` gives the answer up
+    (nothing is called any more), `pause` and `resume` hold its body back.
+    """
+
+    def interim(self, status: int, headers: Headers) -> None:
+        """A 1xx other than 101."""
+
+    def start(self, head: AnswerHead) -> None:
+        """The final head; its body follows."""
+
+    def data(self, piece: bytes) -> None:
+        """A piece of the body, never empty."""
+
+    def end(self, trailers: Headers) -> None:
+        """The answer is whole; the connection is already somebody else's."""
+
+    def switched(self, head: AnswerHead, tunnel: UpstreamTunnel) -> None:
+        """A 101 came; the connection is a raw tunnel now and the receiver's own."""
+
+    def broken(self, error: UpstreamError) -> None:
+        """The answer will not become whole; what came of it must not be taken for whole."""
+
+
+class Home(Protocol):
+    """Where a connection belongs: its pool."""
+
+    def freed(self, connection: "UpstreamConnection") -> None:
+        """An exchange is over and another may follow."""
+
+    def gone(self, connection: "UpstreamConnection") -> None:
+        """No exchange will follow; told once."""
+
+    def tunnelled(self, connection: "UpstreamConnection") -> None:
+        """It is a tunnel from here on and will not come back."""
+
+    def bound(self, connection: "UpstreamConnection") -> None:
+        """NTLM or Negotiate was seen: it belongs to its owner from here on; told once."""
 
 
 class UpstreamConnection(asyncio.Protocol):
-    """Owned by the pool, lent for one exchange: `begin`, `write`…, `await head()`, then `body` until it ends.
+    """One connection. `deadline` (loop time) is looked at by the pool's sweep; `heard`: a byte of this answer came.
 
-    `on_idle` is called when an answer is whole and the connection may carry another request, `on_lost` once when the
-    connection is gone. `owner`: the client connection it is pinned to (NTLM, Negotiate).
+    `owner`: whose request it carries, weakly; `authenticated`: it belongs to that owner. `born`: loop time.
     """
 
-    def __init__(
-        self,
-        tuning: UpstreamTuning,
-        on_idle: Callable[["UpstreamConnection"], None],
-        on_lost: Callable[["UpstreamConnection"], None],
-    ) -> None:
+    __slots__ = (
+        "__weakref__",
+        "_clean_end",
+        "_drained",
+        "_home",
+        "_loop",
+        "_paused",
+        "_reader",
+        "_receiver",
+        "_sent",
+        "_transport",
+        "_tuning",
+        "_tunnel",
+        "authenticated",
+        "born",
+        "closed",
+        "deadline",
+        "heard",
+        "owner",
+    )
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, tuning: UpstreamTuning, home: Home) -> None:
+        self._loop = loop
         self._tuning = tuning
-        self._on_idle = on_idle
-        self._on_lost = on_lost
-        self._loop = asyncio.get_running_loop()
-        self._reader = AnswerReader()
-        self._read_deadline = Deadline(self._loop, self._expired)
-        self._write_deadline = Deadline(self._loop, self._expired)
+        self._home = home
+        self._reader = AnswerReader(self)
         self._transport: asyncio.Transport | None = None
-        self._head: asyncio.Future[AnswerHead] | None = None
-        self._continued: asyncio.Future[None] | None = None
-        self._on_interim: OnInterim | None = None
-        self._writable: asyncio.Future[None] | None = None
-        self._writing_paused = False
-        self._upload: asyncio.Task[None] | None = None
-        self._sent = False
-        self._early = False
-        self._clean_end = False
-        self._reading_paused = False
-        self._error: Exception | None = None
-        self.body: ByteQueue | None = None
-        self.answers = 0
-        self.idle_since = 0.0
-        self.owner: object | None = None
-        self.pinned = False
-        self.alive = False
-
-    # The exchange.
-
-    def begin(self, head: bytes, method: bytes, upgrade: bytes | None, on_interim: OnInterim | None) -> None:
-        """Send a request's head. The answer is waited for from `sent` on."""
-        self._sent = False
-        self._early = False
-        self._on_interim = on_interim
-        self._head = None
-        self._upload = None
-        self.body = None
-        self._reader.begin(method, upgrade)
-        self.write(head)
-
-    def sent(self) -> None:
-        """The request is out whole: the first byte of the answer is due."""
+        self._receiver: Receiver | None = None
+        self._tunnel: UpstreamTunnel | None = None
+        self._drained: asyncio.Future[None] | None = None
+        self._paused = self._clean_end = False
         self._sent = True
-        if self._reader.head is None and self.alive:
-            self._read_deadline.set(self._tuning.first_byte_timeout)
+        self.born = loop.time()
+        self.deadline = inf
+        self.owner: weakref.ref[object] | None = None
+        self.authenticated = self.closed = self.heard = False
 
-    async def head(self) -> AnswerHead:
-        """The final head (101 included). Raises UpstreamBroken (ConnectionLost before any byte), UpstreamTimeout."""
-        if self._head is None:
-            self._head = self._loop.create_future()
-            if self._error is not None:
-                self._head.set_exception(self._error)
-        return await self._head
+    # an exchange
 
-    async def continued(self, seconds: float) -> bool:
-        """Wait for 100 (Continue); True after it or after `seconds`, False where a final head came instead."""
-        if self._reader.head is None and self.alive:
-            self._continued = self._loop.create_future()
-            await asyncio.wait([self._continued], timeout=seconds)
-            self._continued = None
-        return self._reader.head is None
+    def begin(self, head: RequestHead, receiver: Receiver, body: bytes = b"", *, sent: bool = True) -> None:
+        """Writes the head, with a short body if there is one; `sent=False`: a body follows by `write` and `finish`.
 
-    def attach_upload(self, upload: asyncio.Task[None]) -> None:
-        """The task that sends the body; it ends with the exchange."""
-        self._upload = upload
-
-    def write(self, data: bytes) -> None:
-        """Send; what the kernel does not take at once is buffered, see `drain`."""
-        if self._transport is not None and self.alive:
-            self._transport.write(data)
-
-    async def write_all(self, data: bytes) -> None:
-        """Send with back-pressure, a large piece in slices."""
-        if len(data) <= _SLICE:
-            self.write(data)
-            await self.drain()
-            return
-        view = memoryview(data)
-        for start in range(0, len(data), _SLICE):
-            self.write(bytes(view[start : start + _SLICE]))
-            await self.drain()
-
-    async def drain(self) -> None:
-        """Until the upstream has taken most of what was written.
-
-        Raises:
-            UpstreamBroken: the connection is gone.
-            UpstreamTimeout: the upstream took nothing for the idle timeout.
+        The caller has it from the pool and nobody else uses it. Raises UpstreamBroken where it closed meanwhile
+        (nothing was sent then).
         """
-        if not self.alive:
-            raise UpstreamBroken("the connection broke while the request was sent")
-        if self._writing_paused:
-            self._writable = self._loop.create_future()
-            self._write_deadline.set(self._tuning.idle_timeout)
-            try:
-                await self._writable
-            finally:
-                self._writable = None
-                self._write_deadline.clear()
+        transport = self._transport
+        if transport is None or self.closed or self._receiver is not None:
+            raise UpstreamBroken("the connection closed before anything was sent")
+        self._receiver = receiver
+        self.heard = False
+        self._reader.begin(receiver.data, is_head=head.is_head, upgrade=head.upgrade)
+        if head.authenticates:
+            self._bind()
+        self._sent = sent
+        self.deadline = self._loop.time() + self._tuning.first_byte_timeout if sent else inf
+        transport.write(head.data + body if body else head.data)
 
-    def reading(self) -> None:
-        """The answer's reader waits: the next byte is due."""
-        if self.alive and not self._reader.upgraded:
-            self._read_deadline.set(self._tuning.idle_timeout)
-
-    def close(self, error: Exception | None = None) -> None:
-        """End the connection at once; whoever waits for it gets `error`."""
-        self._settle(error or UpstreamBroken("the connection was closed by us"))
+    def abort(self) -> None:
+        """Closes at once; a receiver hears nothing more. Idempotent."""
+        self._receiver = None
+        self._reader.stop()
         if self._transport is not None:
             self._transport.abort()
+        self._gone()
 
-    def close_when_sent(self) -> None:
-        """End the connection after what was written is out, within the idle timeout."""
-        if self._transport is None or not self.alive:
-            return
-        if self._transport.get_write_buffer_size() == 0:
-            self.close()
-            return
-        self._write_deadline.set(self._tuning.idle_timeout)
-        self._transport.close()
+    def is_stale(self) -> bool:
+        """Whether an idle connection has something to read: its end, or bytes that nobody asked for. One system call.
 
-    # The rest of the file is what the event loop calls.
+        For requests that may not be sent twice: the loop may not have read a FIN that the kernel already has.
+        """
+        if self._transport is None or self._transport.is_closing():
+            return True
+        descriptor = self._transport.get_extra_info("socket").fileno()
+        poll = select.poll()
+        poll.register(descriptor, select.POLLIN)
+        return bool(poll.poll(0))
+
+    def check(self, now: float) -> None:
+        """The sweep: past its deadline an exchange breaks with UpstreamTimeout, an idle connection closes."""
+        if now < self.deadline:
+            return
+        if self._receiver is None:
+            self.abort()
+        elif self.heard:
+            self._fail(UpstreamTimeout(f"no further byte within {self._tuning.idle_timeout:g} s"))
+        elif self._sent:
+            self._fail(UpstreamTimeout(f"no byte of an answer within {self._tuning.first_byte_timeout:g} s"))
+        else:
+            self._fail(UpstreamTimeout(f"the request's body was not taken for {self._tuning.idle_timeout:g} s"))
+
+    # back-pressure
+
+    def pause(self) -> None:
+        """Holds the answer's body back; no deadline runs while it is held."""
+        if not self._paused and self._transport is not None and not self.closed:
+            self._paused = True
+            self._transport.pause_reading()
+            self.deadline = inf
+
+    def resume(self) -> None:
+        """Lets the answer's body come again."""
+        if self._paused and self._transport is not None and not self.closed:
+            self._paused = False
+            self._transport.resume_reading()
+            self.deadline = self._loop.time() + self._tuning.idle_timeout
+
+    async def write(self, pieces: tuple[bytes, ...]) -> None:
+        """Writes pieces of the request's body and waits while the upstream does not take them.
+
+        Raises UpstreamBroken where the connection closed. Between two calls the client is awaited: no deadline runs.
+        """
+        transport = self._transport
+        if transport is None or self.closed:
+            raise UpstreamBroken("the connection closed while the body was sent")
+        transport.writelines(pieces)
+        if self._drained is not None:
+            self.deadline = self._loop.time() + self._tuning.idle_timeout
+            await self._drained
+            if self.closed:
+                raise UpstreamBroken("the connection closed while the body was sent")
+            self.deadline = inf
+
+    def finish(self, pieces: tuple[bytes, ...] = ()) -> None:
+        """Writes the last pieces: the request's body is sent in full and the upstream's turn comes.
+
+        Raises UpstreamBroken where the connection closed.
+        """
+        if self._transport is None or self.closed:
+            raise UpstreamBroken("the connection closed while the body was sent")
+        if pieces:
+            self._transport.writelines(pieces)
+        self._sent = True
+        if not self._paused:
+            wait = self._tuning.idle_timeout if self.heard else self._tuning.first_byte_timeout
+            self.deadline = self._loop.time() + wait
+
+    # asyncio's calls
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Connected (and, with TLS, verified)."""
         self._transport = cast("asyncio.Transport", transport)
-        self.alive = True
+        self._transport.set_write_buffer_limits(high=WRITE_HIGH)
 
     def data_received(self, data: bytes) -> None:
-        """Bytes of an answer, of an upgraded stream, or of nothing we asked for."""
+        if self._tunnel is not None:
+            self._tunnel.received(data)
+            return
+        if self._receiver is None:
+            self.abort()  # nobody asked: whatever it is, it must not answer the next request
+            return
+        self.heard = True
         reader = self._reader
-        if reader.upgraded:
-            if self.body is not None:
-                self.body.put(data)
-            return
-        if reader.complete:
-            self.close()  # nothing was asked for: such bytes would be read as the next request's answer
-            return
-        if not reader.started:
-            self._read_deadline.set(self._tuning.idle_timeout)  # for the head as a whole
         try:
             reader.feed(data)
         except UpstreamBroken as error:
-            self.close(error)
+            self._fail(error)
             return
-        if reader.interim:
-            self._pass_interim()
-        if reader.head is not None:
-            self._pass_on(reader.head)
+        if reader.done:
+            self._finished()
+        elif reader.switched:
+            self._switched()
+        elif self._sent and not self._paused:
+            self.deadline = self._loop.time() + self._tuning.idle_timeout
 
     def eof_received(self) -> bool:
-        """The upstream closed in good order, which ends a body that nothing else delimits."""
         self._clean_end = True
+        if self._tunnel is not None:
+            self._tunnel.ended()
+            return self._tunnel.half_closes
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The connection is gone, by either side. A reset never ends a body in good order."""
-        reader = self._reader
-        clean = exc is None and self._clean_end
-        if self.body is not None and (clean and (reader.end_of_stream() or reader.upgraded)):
-            self.body.end()
-        if reader.started:
-            self._settle(UpstreamBroken("the connection broke before the answer was whole"))
-        else:
-            self._settle(ConnectionLost("the connection was closed before an answer"))
+        clean = self._clean_end and exc is None
+        if self._tunnel is not None:
+            self._tunnel.lost(exc)
+        elif self._receiver is not None:
+            try:
+                self._reader.end_of_input(clean=clean)
+            except UpstreamBroken as error:
+                self._fail(error)
+            else:
+                self._finished()
+        self._gone()
+        self._reader.stop()
         self._transport = None
 
     def pause_writing(self) -> None:
-        """The upstream does not keep up."""
-        self._writing_paused = True
+        if self._tunnel is not None:
+            self._tunnel.pause_writing()
+        elif self._drained is None:
+            self._drained = self._loop.create_future()
 
     def resume_writing(self) -> None:
-        """The upstream caught up."""
-        self._writing_paused = False
-        if self._writable is not None and not self._writable.done():
-            self._writable.set_result(None)
+        if self._tunnel is not None:
+            self._tunnel.resume_writing()
+        drained, self._drained = self._drained, None
+        if drained is not None and not drained.done():
+            drained.set_result(None)
 
-    def _pass_interim(self) -> None:
-        for interim in self._reader.interim:
-            if interim.status == _CONTINUE:
-                _release(self._continued)
-            if self._on_interim is not None:
-                self._on_interim(interim.status, interim.reason, interim.headers)
-        self._reader.interim.clear()
-        if self._sent and self._reader.head is None:
-            self._read_deadline.set(self._tuning.first_byte_timeout)
+    # the reader's calls
 
-    def _pass_on(self, head: AnswerHead) -> None:
-        reader = self._reader
-        self._read_deadline.clear()
-        body = self.body
-        if body is None:
-            body = self._open_body(head)
-        for piece in reader.pieces:
-            body.put(piece)
-        reader.pieces.clear()
-        if reader.complete:
-            self._finish(body)
+    def answer_interim(self, status: int, headers: Headers) -> None:
+        if self._receiver is not None:
+            self._receiver.interim(status, headers)
 
-    def _open_body(self, head: AnswerHead) -> ByteQueue:
-        body = self.body = ByteQueue(self._pause_reading, self._resume_reading)
-        self._early = not self._sent
-        if self._head is None:
-            self._head = self._loop.create_future()
-        if not self._head.done():
-            self._head.set_result(head)
-        _release(self._continued)
-        body.put(self._reader.rest)
-        self._reader.rest = b""
-        return body
+    def answer_head(self, head: AnswerHead) -> None:
+        if head.authenticates:
+            self._bind()
+        if self._receiver is not None:
+            self._receiver.start(head)
 
-    def _finish(self, body: ByteQueue) -> None:
-        body.end()
-        self.answers += 1
-        if self._reader.authenticates:
-            self.pinned = True
-        if self._early or not self._reader.reusable or (self.pinned and self.owner is None):
-            self.close()
+    # ends
+
+    def _finished(self) -> None:
+        """Back to the pool before the receiver hears: its next request, or one that waits, may have it at once."""
+        receiver, self._receiver = self._receiver, None
+        reader, trailers = self._reader, self._reader.trailers
+        head = reader.head
+        if self.closed or head is None or not head.keep_alive or reader.surplus or not self._sent:
+            self.abort()
+        else:
+            if self._paused:
+                self.resume()
+            self._home.freed(self)
+        if receiver is not None:
+            receiver.end(trailers)
+
+    def _switched(self) -> None:
+        receiver, self._receiver = self._receiver, None
+        reader, head, transport = self._reader, self._reader.head, self._transport
+        if receiver is None or head is None or transport is None:
             return
-        self._resume_reading()
-        self._on_idle(self)
+        self.deadline = inf
+        self._tunnel = UpstreamTunnel(transport, reader.rest)
+        self._home.tunnelled(self)
+        reader.stop()
+        receiver.switched(head, self._tunnel)
 
-    def _pause_reading(self) -> None:
-        if self._transport is not None and not self._reading_paused:
-            self._reading_paused = True
-            self._transport.pause_reading()
+    def _fail(self, error: UpstreamError) -> None:
+        receiver = self._receiver
+        self.abort()
+        if receiver is not None:
+            receiver.broken(error)
 
-    def _resume_reading(self) -> None:
-        if self._transport is not None and self._reading_paused:
-            self._reading_paused = False
-            self._transport.resume_reading()
+    def _bind(self) -> None:
+        if not self.authenticated:
+            self.authenticated = True
+            self._home.bound(self)
 
-    def _expired(self) -> None:
-        self.close(UpstreamTimeout("the upstream neither sent nor took a byte in time"))
-
-    def _settle(self, error: Exception) -> None:
-        """Tell all who wait, once."""
-        if not self.alive:
-            return
-        self.alive = False
-        self._error = error
-        self._read_deadline.close()
-        self._write_deadline.close()
-        if self._head is not None and not self._head.done():
-            self._head.set_exception(error)
-        if self._writable is not None and not self._writable.done():
-            self._writable.set_exception(error)
-        _release(self._continued)
-        if self.body is not None:
-            self.body.end(error)
-        if self._upload is not None and self._upload is not asyncio.current_task(self._loop):
-            self._upload.cancel()
-        self._on_lost(self)
-
-
-def _release(waiter: asyncio.Future[None] | None) -> None:
-    if waiter is not None and not waiter.done():
-        waiter.set_result(None)
+    def _gone(self) -> None:
+        if not self.closed:
+            self.closed = True
+            self.deadline = inf
+            self.resume_writing()  # whoever waits to write learns of it
+            self._home.gone(self)

@@ -1,95 +1,232 @@
-"""What the upstream answered, as its reader sees it."""
+"""An answer for coroutines: its head once it is there, its body piece by piece, its end or what broke it."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections import deque
+from collections.abc import AsyncIterator, Callable
 
-from proxy.gateway.upstream.answer import AnswerHead
+from proxy.errors import UpstreamBroken, UpstreamError
+from proxy.gateway.upstream.answer import AnswerHead, Framing, Headers
+from proxy.gateway.upstream.body import BodySender
 from proxy.gateway.upstream.connection import UpstreamConnection
-from proxy.gateway.upstream.flow import ByteQueue
+from proxy.gateway.upstream.tunnel import UpstreamTunnel
 
-_SWITCHING = 101
+READ_HIGH = 256 * 1024  # bytes of a body held for a slow reader; one read of the socket may come on top
 
-
-async def _next_piece(connection: UpstreamConnection, body: ByteQueue) -> bytes:
-    piece = body.take()
-    while piece is None:
-        connection.reading()
-        await body.wait()
-        piece = body.take()
-    return piece
-
-
-class UpstreamStream:
-    """The bytes both ways after 101 (Switching Protocols). Its user closes it."""
-
-    def __init__(self, connection: UpstreamConnection, body: ByteQueue) -> None:
-        self._connection = connection
-        self._body = body
-
-    async def read(self) -> bytes:
-        """The next bytes, b"" at the end. Raises UpstreamBroken where the connection was reset."""
-        try:
-            return await _next_piece(self._connection, self._body)
-        except asyncio.CancelledError:
-            self.close()
-            raise
-
-    def write(self, data: bytes) -> None:
-        """Send; await `drain` between large pieces."""
-        self._connection.write(data)
-
-    async def drain(self) -> None:
-        """Until the upstream took most of it. Raises UpstreamBroken, UpstreamTimeout."""
-        await self._connection.drain()
-
-    def close(self) -> None:
-        """End the connection once what was written is out."""
-        self._connection.close_when_sent()
+Interim = Callable[[int, Headers], None]
 
 
 class UpstreamResponse:
-    """Status, reason, version and headers as they came, and the body to be iterated once.
+    """One answer. Its holder reads it to the end or calls `close`, always: an open one keeps its connection.
 
-    Read `chunks()` to its end or call `close()`; until then the connection is taken.
+    A `Receiver`: the connection calls `interim`, `start`, `data`, `end`, `switched` and `broken`.
     """
 
-    __slots__ = ("_body", "_connection", "headers", "reason", "status", "upgraded", "version")
+    __slots__ = (
+        "_connection",
+        "_ended",
+        "_error",
+        "_held",
+        "_on_interim",
+        "_paused",
+        "_pieces",
+        "_sender",
+        "_waiter",
+        "head",
+        "trailers",
+        "upgraded",
+    )
 
-    def __init__(self, head: AnswerHead, connection: UpstreamConnection, body: ByteQueue) -> None:
-        self.status = head.status
-        self.reason = head.reason
-        self.version = head.version
-        self.headers = head.headers
+    def __init__(self, connection: UpstreamConnection, on_interim: Interim | None = None) -> None:
         self._connection = connection
-        self._body = body
-        self.upgraded = UpstreamStream(connection, body) if head.status == _SWITCHING else None
+        self._on_interim = on_interim
+        self._sender: BodySender | None = None
+        self._pieces: deque[bytes] = deque()
+        self._held = 0
+        self._ended = self._paused = False
+        self._error: Exception | None = None
+        self._waiter: asyncio.Future[None] | None = None
+        self.head: AnswerHead | None = None
+        self.trailers: Headers = ()
+        self.upgraded: UpstreamTunnel | None = None
 
-    def chunks(self) -> AsyncIterator[bytes]:
-        """The body, de-chunked, trailers dropped.
+    @property
+    def version(self) -> tuple[int, int]:
+        """(1, 1) or (1, 0)."""
+        return self._known().version
 
-        Raises (while iterated):
-            UpstreamBroken: the body is cut short or its chunks are invalid.
-            UpstreamTimeout: no further byte came in time.
+    @property
+    def status(self) -> int:
+        """200 to 999, or 101 where `upgraded` is set."""
+        return self._known().status
+
+    @property
+    def reason(self) -> bytes:
+        """The reason phrase as it came; may be empty."""
+        return self._known().reason
+
+    @property
+    def headers(self) -> Headers:
+        """All fields, raw and in order, the hop-by-hop ones included: those are the caller's to remove."""
+        return self._known().headers
+
+    @property
+    def framing(self) -> Framing:
+        """How the body's end is told; `Framing.NONE` has none, whatever the fields say."""
+        return self._known().framing
+
+    @property
+    def content_length(self) -> int | None:
+        """As the upstream stated it."""
+        return self._known().content_length
+
+    @property
+    def request_sent(self) -> bool:
+        """Whether the request's body went out in full; if not, the client's connection has some of it left."""
+        return self._sender is None or self._sender.sent
+
+    @property
+    def complete(self) -> bool:
+        """Whether everything came; pieces may still wait to be read."""
+        return self._ended
+
+    def whole(self) -> bytes | None:
+        """All of the body not read so far if it is here to its end, so that head and body can go out as one; or None.
+
+        What it returns counts as read.
         """
-        return self
+        if not self._ended:
+            return None
+        return self._take() if self._pieces else b""
 
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        return self
+    async def read(self) -> bytes:
+        """What came of the body, at least a byte; `b""` at its end.
 
-    async def __anext__(self) -> bytes:
-        if self.upgraded is not None:
-            raise StopAsyncIteration
-        try:
-            piece = await _next_piece(self._connection, self._body)
-        except asyncio.CancelledError:
-            self.close()
-            raise
-        if not piece:
-            raise StopAsyncIteration
-        return piece
+        Raises UpstreamBroken or UpstreamTimeout where the body is cut short (the caller then cuts its client's
+        connection), or what the source of the request's body raised. One reader at a time.
+        """
+        while not self._pieces:
+            if self._error is not None:
+                raise self._error
+            if self._ended:
+                return b""
+            await self._wait()
+        return self._take()
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """The body, as `read` gives it. Leaving early is the caller's `close`."""
+        while piece := await self.read():
+            yield piece
 
     def close(self) -> None:
-        """Abandon: the connection ends at once, unless the body arrived whole and it went back to the pool."""
-        if not self._body.ended:
-            self._connection.close()
-        self._body.clear()
+        """Gives up what has not come: the upstream's connection closes at once. Idempotent; nothing after the end."""
+        if self._sender is not None:
+            self._sender.cancel()
+        if not self._ended and self._error is None:
+            self._error = UpstreamBroken("the answer was given up")
+            self._pieces.clear()
+            self._connection.abort()
+            self._wake()
+        elif self.upgraded is not None:
+            self.upgraded.abort()
+
+    async def source_released(self) -> None:
+        """Returns when nothing reads the request's body any more, so that the caller may drain its client."""
+        if self._sender is not None:
+            await self._sender.wait()
+
+    # the pool's calls
+
+    def send_body(self, sender: BodySender) -> None:
+        """The body that goes with it."""
+        self._sender = sender
+
+    async def started(self) -> None:
+        """Returns once the final head is there. Raises what broke it."""
+        while self.head is None:
+            if self._error is not None:
+                raise self._error
+            await self._wait()
+
+    def source_failed(self, error: Exception) -> None:
+        """The request's body broke off at its source; the connection is closed already."""
+        if not self._ended and self._error is None:
+            self._error = error
+            self._wake()
+
+    # the connection's calls
+
+    def interim(self, status: int, headers: Headers) -> None:
+        """See `Receiver`."""
+        if status == 100 and self._sender is not None:  # noqa: PLR2004 - 100 Continue
+            self._sender.go_on()
+        if self._on_interim is not None:
+            self._on_interim(status, headers)
+
+    def start(self, head: AnswerHead) -> None:
+        """See `Receiver`."""
+        self.head = head
+        if self._sender is not None:
+            self._sender.answered()
+        self._wake()
+
+    def data(self, piece: bytes) -> None:
+        """See `Receiver`."""
+        self._pieces.append(piece)
+        self._held += len(piece)
+        if self._held > READ_HIGH and not self._paused:
+            self._paused = True
+            self._connection.pause()
+        self._wake()
+
+    def end(self, trailers: Headers) -> None:
+        """See `Receiver`."""
+        self.trailers = trailers
+        self._ended = True
+        self._stop_body()
+        self._wake()
+
+    def switched(self, head: AnswerHead, tunnel: UpstreamTunnel) -> None:
+        """See `Receiver`."""
+        self.head = head
+        self.upgraded = tunnel
+        self._ended = True
+        self._wake()
+
+    def broken(self, error: UpstreamError) -> None:
+        """See `Receiver`."""
+        self._error = error
+        self._stop_body()
+        self._wake()
+
+    # inside
+
+    def _known(self) -> AnswerHead:
+        if self.head is None:
+            raise RuntimeError("no head yet: `started` was not awaited")
+        return self.head
+
+    def _take(self) -> bytes:
+        pieces = self._pieces
+        piece = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        pieces.clear()
+        self._held = 0
+        if self._paused:
+            self._paused = False
+            if not self._ended:
+                self._connection.resume()
+        return piece
+
+    def _stop_body(self) -> None:
+        if self._sender is not None and not self._sender.sent:
+            self._sender.cancel()
+
+    async def _wait(self) -> None:
+        self._waiter = asyncio.get_running_loop().create_future()
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)

@@ -35,11 +35,7 @@ async def _upload(connection: UpstreamConnection, request: UpstreamRequest, body
         length += len(piece)
         if request.content_length is not None and length > request.content_length:
             raise RequestRefused(400, "body_length", "the body is longer than its Content-Length")
-        if request.chunked:
-            connection.write(b"%x\r\n" % len(piece))
-        await connection.write_all(piece)
-        if request.chunked:
-            connection.write(b"\r\n")
+        await connection.write_all(b"%x\r\n%b\r\n" % (len(piece), piece) if request.chunked else piece)
     if request.content_length is not None and length < request.content_length:
         raise RequestRefused(400, "body_length", "the body is shorter than its Content-Length")
     if request.chunked:
