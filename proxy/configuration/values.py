@@ -128,8 +128,11 @@ UpstreamOrigin = Annotated[str, AfterValidator(_origin)]
 StateUrl = Annotated[str, AfterValidator(_state)]
 NetworkText = Annotated[str, AfterValidator(lambda value: str(_network(value)))]
 HeaderName = Annotated[str, AfterValidator(_header)]
-Texts = Annotated[list[str], BeforeValidator(_listed)]
-SecretTexts = Annotated[list[SecretStr], BeforeValidator(_listed), Field(min_length=1)]
+_ONE_OR_MORE = str | list[str]
+Texts = Annotated[list[str], BeforeValidator(_listed, json_schema_input_type=_ONE_OR_MORE)]
+SecretTexts = Annotated[
+    list[SecretStr], BeforeValidator(_listed, json_schema_input_type=_ONE_OR_MORE), Field(min_length=1)
+]
 
 
 def secret(value: SecretStr) -> SecretText:

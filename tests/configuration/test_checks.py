@@ -1,0 +1,116 @@
+"""Dangerous combinations, each beside a twin that is accepted."""
+
+import pytest
+
+TWO = "  - {name: fabrikam, hosts: [%s], upstream: http://b%s}\n"
+
+
+def change(text: str, old: str, new: str) -> str:
+    assert old in text
+    return text.replace(old, new)
+
+
+@pytest.mark.parametrize(
+    ("bad", "fine", "says"),
+    [
+        ("workers: 4\n", "workers: 1\n", "workers: several workers cannot share memory:"),
+        (TWO % ("crm.contoso.com", ""), TWO % ("crm.fabrikam.com", ""), "is claimed by contoso already"),
+        (
+            TWO % ("CRM.contoso.com", ""),
+            TWO % ("crm.contoso.com", ", path: /fabrikam"),
+            "is claimed by contoso already",
+        ),
+        (
+            TWO.replace("fabrikam", "contoso") % ("b", ""),
+            TWO % ("b", ""),
+            "name: is the same as another organization's",
+        ),
+        ("listen: {trusted_proxies: [0.0.0.0/0]}\n", "listen: {trusted_proxies: [10.0.0.0/8]}\n", "trusts everybody"),
+        ("listen: {trusted_proxies: ['::/0']}\n", "listen: {trusted_proxies: ['fd00::/8']}\n", "trusts everybody"),
+        (
+            "    session_cookie: {same_site: none}\n",
+            "    session_cookie: {same_site: none}\nlisten: {tls: {certificate: a, key: b}}\n",
+            "none needs https",
+        ),
+        (
+            "    system_settings: {sessiontimeoutenabled: true, sessiontimeoutinmins: 59}\n",
+            "    system_settings: {sessiontimeoutenabled: true, sessiontimeoutinmins: 60}\n",
+            "sessiontimeoutinmins: 59 is out of bounds; write from 60 to 1440 minutes",
+        ),
+        (
+            "    system_settings: {sessiontimeoutenabled: true, sessiontimeoutinmins: 1500}\n",
+            "    system_settings: {sessiontimeoutenabled: true, sessiontimeoutinmins: 1500}\n"
+            "limits: {session_maximum: 2000}\n",
+            "sessiontimeoutinmins: 1500 is out of bounds",
+        ),
+        (
+            "    system_settings: {inactivitytimeoutenabled: true, inactivitytimeoutinmins: 10}\n",
+            "    system_settings:\n      inactivitytimeoutenabled: true\n      inactivitytimeoutinmins: 10\n"
+            "      inactivitytimeoutreminderinmins: 9\n",
+            "inactivitytimeoutreminderinmins: is missing; write at least 1",
+        ),
+        (
+            "    claims_to_headers: {role: Content-Length}\n",
+            "    claims_to_headers: {role: X-Role}\n",
+            "Content-Length may not carry a claim",
+        ),
+        (
+            "    exempt_clients: [{kind: outlook}]\n",
+            "    exempt_clients: [{kind: outlook, path: /o}]\n",
+            "does not say how the client is recognized",
+        ),
+        ("    path: /contoso/\n", "    path: /contoso\n", "is no path prefix"),
+        ("    anonymous: [public]\n", "    anonymous: [/public]\n", "does not begin with a slash"),
+    ],
+)
+def test_a_danger_is_named_and_its_harmless_twin_is_not(faults, good, bad, fine, says):
+    found = faults(good + bad)
+    assert any(says in line for line in found), found
+    assert faults(good + fine) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "bad", "fine", "says"),
+    [
+        ("https://adfs.contoso.com", "http://adfs.contoso.com", "http://127.0.0.1:8081", "is plain http"),
+        ("a-secret-of-at-least-thirty-two-bytes", "x" * 31, "x" * 32, "is only 31 bytes long"),
+        ("http://crm.internal:5555", "http://crm.internal/app", "https://crm.internal", "is no upstream"),
+        ("[crm.contoso.com]", "['https://crm.contoso.com']", "[crm.contoso.com]", "is no host name"),
+        ('"memory:"', "postgres://x", "memory", "is no store"),
+        ("oidc", "saml", "oidc", "is not a known word; write 'oidc' or 'ws-federation'"),
+    ],
+)
+def test_a_bad_value_is_named_and_a_good_one_is_not(  # noqa: PLR0917 - one table, its columns
+    faults, good, old, bad, fine, says
+):
+    found = faults(change(good, old, bad))
+    assert any(says in line for line in found), found
+    assert faults(change(good, old, fine)) == []
+
+
+def test_dangers_are_named_beside_faults_of_other_keys(faults, good):
+    text = change(good, "hosts: [crm.contoso.com]", "hostz: [crm.contoso.com]") + "workers: 4\n"
+    found = "\n".join(faults(text))
+    assert "did you mean hosts?" in found
+    assert "several workers" in found
+
+
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        ("management: {address: 127.0.0.1:9180}\n", "management: is not supported by this version; leave it out"),
+        ("settings: {source: live}\n", "settings.source: is not supported by this version; write yaml"),
+        ("    browser: {inject: documents}\n", "inject: is not supported by this version; write none"),
+        ("    upstream_sign_in: ws-federation\n", "upstream_sign_in: is not supported by this version"),
+        ("binding: {device_bound_sessions: auto}\n", "is not supported by this version; write off"),
+        ("administrators: [{claim: group}]\n", "administrators: is not supported by this version"),
+    ],
+)
+def test_what_would_not_act_is_refused_in_so_many_words(faults, good, more, says):
+    found = faults(good + more)
+    assert any(says in line for line in found), found
+
+
+def test_words_that_mean_off_are_accepted(faults, good):
+    more = 'settings: {source: yaml}\nbinding: {device_bound_sessions: "off"}\nworkers: auto\n'
+    assert faults(good + more) == []
