@@ -65,9 +65,12 @@ def read(path: Path, environment: Mapping[str, str]) -> Document:
         mark = error.problem_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
         wrong = f"is no YAML: {error.problem or 'cannot be parsed'}"
-        document.faults.append(
-            Fault(document.file, line, column, "(syntax)", wrong, "check indentation and quotes here")
+        # `state: memory:` is the likeliest way into this one.
+        colon = "mapping values are not allowed" in wrong
+        right = (
+            'put a value with a colon into quotes, as in "memory:"' if colon else "check indentation and quotes here"
         )
+        document.faults.append(Fault(document.file, line, column, "(syntax)", wrong, right))
         return document
     except (YAMLError, ValueError, RecursionError) as error:
         document.faults.append(

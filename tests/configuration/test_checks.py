@@ -2,6 +2,7 @@
 
 import pytest
 
+INACTIVITY = "\n      inactivitytimeoutenabled: true\n      inactivitytimeoutinmins: 10\n"
 TWO = "  - {name: fabrikam, hosts: [%s], upstream: http://b%s}\n"
 
 
@@ -39,14 +40,12 @@ def change(text: str, old: str, new: str) -> str:
         ),
         (
             "    system_settings: {sessiontimeoutenabled: true, sessiontimeoutinmins: 1500}\n",
-            "    system_settings: {sessiontimeoutenabled: true, sessiontimeoutinmins: 1500}\n"
-            "limits: {session_maximum: 2000}\n",
+            "    system_settings: {sessiontimeoutenabled: true, sessiontimeoutinmins: 1500}\nlimits: {session_maximum: 2000}\n",
             "sessiontimeoutinmins: 1500 is out of bounds",
         ),
         (
             "    system_settings: {inactivitytimeoutenabled: true, inactivitytimeoutinmins: 10}\n",
-            "    system_settings:\n      inactivitytimeoutenabled: true\n      inactivitytimeoutinmins: 10\n"
-            "      inactivitytimeoutreminderinmins: 9\n",
+            "    system_settings:" + INACTIVITY + "      inactivitytimeoutreminderinmins: 9\n",
             "inactivitytimeoutreminderinmins: is missing; write at least 1",
         ),
         (
