@@ -3,6 +3,7 @@
 import pytest
 
 INACTIVITY = "\n      inactivitytimeoutenabled: true\n      inactivitytimeoutinmins: 10\n"
+LONG = "    system_settings: {sessiontimeoutenabled: true, sessiontimeoutinmins: 1500}\n"
 TWO = "  - {name: fabrikam, hosts: [%s], upstream: http://b%s}\n"
 
 
@@ -39,8 +40,8 @@ def change(text: str, old: str, new: str) -> str:
             "sessiontimeoutinmins: 59 is out of bounds; write from 60 to 1440 minutes",
         ),
         (
-            "    system_settings: {sessiontimeoutenabled: true, sessiontimeoutinmins: 1500}\n",
-            "    system_settings: {sessiontimeoutenabled: true, sessiontimeoutinmins: 1500}\nlimits: {session_maximum: 2000}\n",
+            LONG,
+            LONG + "limits: {session_maximum: 2000}\n",
             "sessiontimeoutinmins: 1500 is out of bounds",
         ),
         (
