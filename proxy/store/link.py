@@ -1,0 +1,112 @@
+"""The link to Redis: commands and scripts with a time limit, a breaker, and one error for everything that can fail."""
+
+import asyncio
+import hashlib
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from functools import cache
+from importlib import resources
+from typing import Any, TypeVar
+
+from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as LinkBroken
+from redis.exceptions import NoScriptError, RedisError
+
+from proxy.errors import StoreUnavailable
+
+_ANSWER_WITHIN = 1.0
+_PROBE_EVERY = 0.25
+_CONNECTIONS = 32
+_Answer = TypeVar("_Answer")
+
+
+@cache
+def script(name: str) -> tuple[str, str]:
+    """A script's text, with what the scripts share before it, and the SHA-1 that Redis knows it by."""
+    folder = resources.files("proxy.store") / "scripts"
+    shared = "" if name == "touch" else (folder / "common.lua").read_text()
+    text = shared + (folder / f"{name}.lua").read_text()
+    return text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
+
+
+def client(url: str, ca_file: str | None, *, retries: int) -> Redis:
+    """A client whose connections answer within a second or fail. A broken connection is tried anew `retries` times."""
+    options: dict[str, Any] = {"ssl_ca_certs": ca_file} if ca_file and url.startswith("rediss:") else {}
+    pool = BlockingConnectionPool.from_url(
+        url,
+        max_connections=_CONNECTIONS,
+        timeout=_ANSWER_WITHIN,
+        socket_timeout=_ANSWER_WITHIN,
+        socket_connect_timeout=_ANSWER_WITHIN,
+        retry=Retry(NoBackoff(), retries, supported_errors=(LinkBroken,)),
+        **options,
+    )
+    return Redis.from_pool(pool)
+
+
+class Link:
+    """Runs commands. Every failure is StoreUnavailable, and a dead store costs one attempt per 250 ms, not one each."""
+
+    def __init__(self, url: str, ca_file: str | None) -> None:
+        # One more try on a fresh connection: a store that restarted left the kept connections dead. Every command here
+        # may safely run twice; a replay mark taken twice refuses, which is the safe side.
+        self._redis: Any = client(url, ca_file, retries=1)
+        self._probe_at = 0.0
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._redis.aclose()
+
+    async def run(self, *command: str | bytes | float) -> Any:
+        """One command's answer."""
+        return await self._guard(lambda: self._redis.execute_command(*command))
+
+    async def run_all(self, commands: Sequence[Sequence[str | bytes | float]]) -> list[Any]:
+        """The answers of several commands, sent in one go; not a transaction."""
+        return await self._guard(lambda: self._pipe(commands))
+
+    async def script(self, name: str, key: str, *arguments: str | bytes | float) -> Any:
+        """The answer of a script that works on the slot of `key`."""
+        text, sha = script(name)
+
+        async def attempt() -> Any:
+            try:
+                return await self._redis.execute_command("EVALSHA", sha, 1, key, *arguments)
+            except NoScriptError:
+                return await self._redis.execute_command("EVAL", text, 1, key, *arguments)
+
+        return await self._guard(attempt)
+
+    async def script_all(self, name: str, calls: Sequence[tuple[str, str]]) -> None:
+        """Run a script once per (key, argument), sent in one go."""
+        text, sha = script(name)
+        commands = [("EVALSHA", sha, 1, *call) for call in calls]
+
+        async def attempt() -> None:
+            try:
+                await self._pipe(commands)
+            except NoScriptError:
+                await self._redis.execute_command("SCRIPT LOAD", text)
+                await self._pipe(commands)
+
+        await self._guard(attempt)
+
+    async def _pipe(self, commands: Sequence[Sequence[Any]]) -> list[Any]:
+        async with self._redis.pipeline(transaction=False) as pipe:
+            for command in commands:
+                pipe.execute_command(*command)
+            return list(await pipe.execute())
+
+    async def _guard(self, attempt: Callable[[], Awaitable[_Answer]]) -> _Answer:
+        if time.monotonic() < self._probe_at:
+            raise StoreUnavailable("the store did not answer a moment ago")
+        try:
+            async with asyncio.timeout(2 * _ANSWER_WITHIN):
+                answer = await attempt()
+        except (RedisError, OSError, TimeoutError) as error:
+            self._probe_at = time.monotonic() + _PROBE_EVERY
+            raise StoreUnavailable(f"{type(error).__name__}: {error}") from error
+        self._probe_at = 0.0
+        return answer

@@ -1,0 +1,270 @@
+"""The memory twin: what Redis and the scripts do, in one process. One worker alone may use it."""
+
+import asyncio
+import math
+from bisect import insort
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from proxy.store.port import (
+    AUTHENTICATIONS_KEPT,
+    REMEMBERED_SECONDS,
+    TOMBSTONE_SECONDS,
+    Creation,
+    EndOrder,
+    Listener,
+    Marks,
+    Owed,
+    Place,
+    Record,
+    SignedIn,
+    Stone,
+    Touch,
+)
+
+_LATER = (math.inf, math.inf)
+
+
+@dataclass(slots=True)
+class _Tag:
+    """All records of one principal."""
+
+    sessions: dict[str, Record] = field(default_factory=dict)
+    credentials_after: dict[str, float] = field(default_factory=dict)
+    signed_out_after: dict[str, float] = field(default_factory=dict)
+    authentications: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
+    """By organization: (authentication instant, signed-in instant first given for it), in order."""
+
+    used_at: float = 0.0
+
+
+class MemoryStore:
+    """A SessionStore in this process. `retention`: seconds a session is kept at most, whatever its limits."""
+
+    def __init__(self, *, retention: float) -> None:
+        self._retention = retention
+        self._tags: dict[str, _Tag] = {}
+        self._stones: dict[Place, Stone] = {}
+        self._once: dict[str, float] = {}
+        self._names: dict[str, dict[Place, None]] = {}
+        self._listener: Listener | None = None
+        self._swept_at = 0.0
+
+    async def start(self, listener: Listener) -> None:
+        """Begin to tell `listener`."""
+        self._listener = listener
+
+    async def close(self) -> None:
+        """Stop telling."""
+        self._listener = None
+
+    async def beat(self, name: str) -> None:
+        """A heartbeat comes back as soon as the loop turns."""
+        if self._listener:
+            asyncio.get_running_loop().call_soon(self._listener.beat, name)
+
+    async def prepare(self, creation: Creation) -> SignedIn | Owed:
+        """As the port says."""
+        verdict = self._judge(creation)
+        return verdict[0] if isinstance(verdict, tuple) else verdict
+
+    async def create(
+        self, creation: Creation, signed_in: float, sealed: Mapping[str, bytes], names: Sequence[str]
+    ) -> SignedIn | Owed:
+        """As the port says."""
+        verdict = self._judge(creation)
+        if isinstance(verdict, Owed):
+            return verdict
+        answer, first = verdict
+        if answer.at != signed_in:
+            return answer
+        c, mine = creation, self._tags[creation.place.tag]
+        if first is not None:
+            made = c.now if c.authenticated_at is None else c.authenticated_at
+            kept = mine.authentications.setdefault(c.organization, [])
+            kept[:] = [entry for entry in kept if entry[0] != made]
+            insort(kept, (made, first))
+            del kept[:-AUTHENTICATIONS_KEPT]
+        for name in names:
+            self._names.setdefault(name, {})[c.place] = None
+        mine.sessions[c.place.id_hash] = Record(c.organization, signed_in, c.token_end, c.now, c.exempt, dict(sealed))
+        replaced = mine.sessions.get(c.replaced)
+        if replaced:
+            self._bury(Place(c.place.tag, c.replaced), replaced.organization, "replaced", c.now)
+        return answer
+
+    async def read(self, place: Place, names: Sequence[str]) -> Record | Stone | None:
+        """As the port says."""
+        if place in self._stones:
+            return self._stones[place]
+        mine = self._tags.get(place.tag)
+        record = mine.sessions.get(place.id_hash) if mine else None
+        wanted = {name: record.sealed[name] for name in names if name in record.sealed} if record else {}
+        return replace(record, sealed=wanted) if record else None
+
+    async def touch(self, touches: Sequence[Touch]) -> None:
+        """As the port says."""
+        for touch in touches:
+            mine = self._tags.get(touch.place.tag)
+            known = mine.sessions.get(touch.place.id_hash) if mine else None
+            if mine and known and known.seen < touch.seen:
+                mine.sessions[touch.place.id_hash] = replace(known, seen=touch.seen)
+
+    async def end(self, order: EndOrder) -> bool:
+        """As the port says."""
+        mine = self._tag(order.place.tag, order.ended_at)
+        known = mine.sessions.get(order.place.id_hash)
+        if known and order.seen_at_most is not None and known.seen > order.seen_at_most:
+            return False
+        _mark(mine, order, order.organization)
+        if order.place in self._stones:
+            return False
+        self._bury(order.place, order.organization, order.reason, order.ended_at)
+        return True
+
+    async def end_principal(self, tag: str, organization: str | None, order: EndOrder) -> tuple[Place, ...]:
+        """As the port says."""
+        mine = self._tag(tag, order.ended_at)
+        _mark(mine, order, organization or "*")
+        ended = [
+            (Place(tag, id_hash), record.organization)
+            for id_hash, record in mine.sessions.items()
+            if organization in (None, record.organization)
+        ]
+        for place, where in ended:
+            self._bury(place, where, order.reason, order.ended_at)
+        return tuple(place for place, _ in ended)
+
+    async def marks(self, tags: Sequence[str], organization: str) -> Marks:
+        """As the port says."""
+        found = [self._tags[tag] for tag in tags if tag in self._tags]
+        return Marks(
+            max((at for mine in found for at in _marks(mine.credentials_after, organization)), default=None),
+            max((at for mine in found for at in _marks(mine.signed_out_after, organization)), default=None),
+        )
+
+    async def use_once(self, name: str, seconds: float, now: float) -> bool:
+        """As the port says."""
+        self._collect(now)
+        if self._once.get(name, 0.0) > now:
+            return False
+        self._once[name] = now + seconds
+        return True
+
+    async def find(self, name: str) -> tuple[Place, ...]:
+        """As the port says."""
+        return tuple(self._names.get(name, ()))
+
+    async def listing(self, organization: str | None, offset: int, limit: int) -> tuple[Place, ...]:
+        """As the port says."""
+        found = sorted(
+            (-record.signed_in_at, Place(tag, id_hash).member)
+            for tag, mine in self._tags.items()
+            for id_hash, record in mine.sessions.items()
+            if organization in (None, record.organization)
+        )
+        return tuple(Place.of(member) for _, member in found[offset : offset + limit])
+
+    def _judge(self, c: Creation) -> tuple[SignedIn, float | None] | Owed:
+        """The verdict of create.lua; with it the signed-in instant to record for this authentication, if any."""
+        self._collect(c.now)
+        mine = self._tag(c.place.tag, c.now)
+        self._sweep(mine, c)
+        known, exact = _recorded(mine.authentications.get(c.organization, []), c)
+        first = known if known is not None else c.earlier if c.earlier is not None else c.now
+        if c.session_length is not None and first + c.session_length <= c.now:
+            _raise(mine.credentials_after, c.organization, first + c.session_length)
+        after = max(_marks(mine.credentials_after, c.organization), default=None)
+        if after is not None:
+            if not _newer(c, after, exact):
+                return Owed(after)
+            if first <= after:
+                first, known = c.now, None
+        out = max(_marks(mine.signed_out_after, c.organization), default=None)
+        if out is not None and c.now <= out:
+            return Owed(out)
+        return SignedIn(c.now if c.session_length is None else first), first if known is None else None
+
+    def _sweep(self, mine: _Tag, c: Creation) -> None:
+        for id_hash, record in list(mine.sessions.items()):
+            if record.organization != c.organization:
+                continue
+            at, reason = _nearer_end(record, c)
+            if c.now < at:
+                continue
+            self._bury(Place(c.place.tag, id_hash), record.organization, reason, at)
+            if reason != "token_lifetime":
+                _raise(mine.credentials_after, c.organization, at)
+
+    def _tag(self, tag: str, now: float) -> _Tag:
+        mine = self._tags.setdefault(tag, _Tag())
+        mine.used_at = max(mine.used_at, now)
+        return mine
+
+    def _bury(self, place: Place, organization: str, reason: str, at: float) -> None:
+        self._tag(place.tag, at).sessions.pop(place.id_hash, None)
+        self._stones[place] = Stone(organization, reason, at)
+        if self._listener:
+            self._listener.ended(place, reason)
+
+    def _collect(self, now: float) -> None:
+        """Forget what Redis would have let expire, about once an hour. Only an unvisited session grows so old."""
+        if now < self._swept_at + 3600:
+            return
+        self._swept_at = now
+        self._stones = {p: s for p, s in self._stones.items() if s.ended_at + TOMBSTONE_SECONDS > now}
+        self._once = {name: until for name, until in self._once.items() if until > now}
+        self._tags = {tag: mine for tag, mine in self._tags.items() if mine.used_at + self._kept_for(mine) > now}
+        live = {Place(tag, id_hash) for tag, mine in self._tags.items() for id_hash in mine.sessions}
+        kept = ((name, {p: None for p in places if p in live}) for name, places in self._names.items())
+        self._names = {name: places for name, places in kept if places}
+
+    def _kept_for(self, mine: _Tag) -> float:
+        return max(
+            [REMEMBERED_SECONDS, self._retention, *(r.token_end - r.signed_in_at for r in mine.sessions.values())]
+        )
+
+
+def _nearer_end(record: Record, c: Creation) -> tuple[float, str]:
+    at, reason = record.token_end, "token_lifetime"
+    if c.session_length is not None:
+        at, reason = record.signed_in_at + c.session_length, "session_timeout"
+    if c.inactivity is not None and not record.exempt:
+        idle = record.seen + c.inactivity
+        if idle < at or (idle == at and reason == "token_lifetime"):
+            return idle, "inactivity_timeout"
+    return at, reason
+
+
+def _recorded(kept: list[tuple[float, float]], c: Creation) -> tuple[float | None, float | None]:
+    """The signed-in instant that is known for this authentication, and the same where it is exactly this one's."""
+    if c.authenticated_at is None:
+        known = kept[-1][1] if kept else None
+        over = known is not None and c.session_length is not None and known + c.session_length <= c.now
+        return (None if over else known), None
+    made, signed_in = next((entry for entry in kept if entry[0] >= c.authenticated_at), _LATER)
+    known = None if made == math.inf else signed_in
+    return known, known if made == c.authenticated_at else None
+
+
+def _newer(c: Creation, after: float, exact: float | None) -> bool:
+    """Whether this authentication pays what is owed since `after`."""
+    if c.authenticated_at is None or not c.counts_as_credentials:
+        return False
+    asked = c.asked_at is not None and c.asked_at > after and c.authenticated_at >= c.asked_at - c.leeway
+    return c.authenticated_at > after or (asked and not (exact is not None and exact <= after))
+
+
+def _marks(kept: Mapping[str, float], organization: str) -> Iterator[float]:
+    return (kept[name] for name in (organization, "*") if name in kept)
+
+
+def _raise(kept: dict[str, float], organization: str, at: float) -> None:
+    kept[organization] = max(kept.get(organization, at), at)
+
+
+def _mark(mine: _Tag, order: EndOrder, organization: str) -> None:
+    if order.owes_credentials:
+        _raise(mine.credentials_after, organization, order.ended_at)
+    if order.signs_out:
+        _raise(mine.signed_out_after, organization, order.ended_at)

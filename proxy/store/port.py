@@ -1,0 +1,192 @@
+"""What a session store must do, in plain strings, bytes and floats: it knows nothing of cookies and opens no seal.
+
+Two stores keep these promises, `redis.py` and `memory.py`, and one suite of tests (tests/store) holds both to them.
+Every method but `start` raises StoreUnavailable where the store cannot tell. Instants are UTC seconds, passed in.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+TOMBSTONE_SECONDS = 24 * 3600
+"""How long an ended session is remembered as such."""
+
+REMEMBERED_SECONDS = 90 * 24 * 3600
+"""How long marks and authentications are kept: AD FS's PersistentSsoLifetimeMins is 90 days by default, and for so long
+it may answer from an authentication that was made before a mark."""
+
+AUTHENTICATIONS_KEPT = 64
+"""Authentications remembered per principal and organization, the newest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a session lies: the principal's hash tag and the hash of the session's id."""
+
+    tag: str
+    id_hash: str
+
+    @property
+    def member(self) -> str:
+        """The place as one word, for indexes; base64url text holds no colon."""
+        return f"{self.tag}:{self.id_hash}"
+
+    @classmethod
+    def of(cls, member: str) -> "Place":
+        """The place that `member` names."""
+        tag, _, id_hash = member.partition(":")
+        return cls(tag, id_hash)
+
+
+@dataclass(frozen=True, slots=True)
+class Creation:
+    """A session about to be created, as far as the store judges it.
+
+    `authenticated_at`: the authentication instant, None where not stated. `asked_at`: when this sign-in asked for
+    credentials, None where it did not. `session_length`, `inactivity`: the custom limits in seconds, None where they do
+    not act. `exempt`: this session knows no inactivity. `replaced`: id hash of the session of the same principal that
+    it replaces, or "". `earlier`: the signed-in instant that this authentication has under a tag of an older secret.
+    """
+
+    place: Place
+    organization: str
+    now: float
+    token_end: float
+    authenticated_at: float | None = None
+    counts_as_credentials: bool = True
+    asked_at: float | None = None
+    leeway: float = 60.0
+    session_length: float | None = None
+    inactivity: float | None = None
+    exempt: bool = False
+    replaced: str = ""
+    earlier: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """The session may be created; `at` is the signed-in instant it must carry."""
+
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """The principal owes credentials newer than `after`; nothing was written but marks."""
+
+    after: float
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A session that lives. `sealed`: the sealed fields by their names; the rest is plain and to be checked by them."""
+
+    organization: str
+    signed_in_at: float
+    token_end: float
+    seen: float
+    exempt: bool
+    sealed: Mapping[str, bytes] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Stone:
+    """A session that ended: whose organization's, why and when."""
+
+    organization: str
+    reason: str
+    ended_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class EndOrder:
+    """A session to be ended.
+
+    `owes_credentials`: raises `credentials_after` to `ended_at`. `signs_out`: raises `signed_out_after` likewise.
+    `seen_at_most`: end it only where its last activity is no later, None for in any case.
+    """
+
+    place: Place
+    organization: str
+    reason: str
+    ended_at: float
+    owes_credentials: bool = False
+    signs_out: bool = False
+    seen_at_most: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Touch:
+    """A sign of activity in one session."""
+
+    place: Place
+    seen: float
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """The instants after which credentials are owed and before which bearer tokens are refused; None where unset."""
+
+    credentials_after: float | None = None
+    signed_out_after: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """Who hears of ended sessions.
+
+    `ended(place, reason)`: one ended, anywhere. `beat(name)`: a heartbeat of one's own came back. `lost()`: messages
+    may have been missed.
+    """
+
+    ended: Callable[[Place, str], None]
+    beat: Callable[[str], None]
+    lost: Callable[[], None]
+
+
+class SessionStore(Protocol):
+    """Sessions, tombstones, marks and indexes of all workers and nodes."""
+
+    async def start(self, listener: Listener) -> None:
+        """Begin to listen; returns at once, and goes on trying while the store is away."""
+
+    async def close(self) -> None:
+        """Stop listening and close every connection."""
+
+    async def beat(self, name: str) -> None:
+        """Send a heartbeat through the subscription; it comes back to this listener alone."""
+
+    async def prepare(self, creation: Creation) -> SignedIn | Owed:
+        """End what has reached its limit, then judge; writes no session."""
+
+    async def create(
+        self, creation: Creation, signed_in: float, sealed: Mapping[str, bytes], names: Sequence[str]
+    ) -> SignedIn | Owed:
+        """As `prepare`, then write the session if its signed-in instant is still `signed_in`; else return the other.
+
+        `names`: further indexes that find the session (`sid:…`, `sub:…`).
+        """
+
+    async def read(self, place: Place, names: Sequence[str]) -> Record | Stone | None:
+        """The session with these sealed fields, what is left of it, or None."""
+
+    async def touch(self, touches: Sequence[Touch]) -> None:
+        """Move last activities forward, never back; a session that is no more stays so."""
+
+    async def end(self, order: EndOrder) -> bool:
+        """End one session and tell all; False where it had ended before or was active after `seen_at_most`."""
+
+    async def end_principal(self, tag: str, organization: str | None, order: EndOrder) -> tuple[Place, ...]:
+        """End all sessions of a principal (of one organization, or of all) and raise the marks `order` asks for."""
+
+    async def marks(self, tags: Sequence[str], organization: str) -> Marks:
+        """The marks of a principal in an organization, the latest under any of its tags."""
+
+    async def use_once(self, name: str, seconds: float, now: float) -> bool:
+        """True for the first use of `name` within `seconds`."""
+
+    async def find(self, name: str) -> tuple[Place, ...]:
+        """Where sessions under a further index may lie; some may be gone."""
+
+    async def listing(self, organization: str | None, offset: int, limit: int) -> tuple[Place, ...]:
+        """Where sessions may lie, the newest signed-in first; some may be gone."""

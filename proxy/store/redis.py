@@ -1,0 +1,199 @@
+"""The store in Redis 6.2 or newer, or Valkey. What must hold together is one script on one slot (scripts/)."""
+
+import asyncio
+import contextlib
+import json
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import structlog
+from redis.exceptions import RedisError
+
+from proxy.store.link import Link, client
+from proxy.store.port import Creation, EndOrder, Listener, Marks, Owed, Place, Record, SignedIn, Stone, Touch
+
+_ENDED = "claims:ended"
+_EVERYWHERE = "claims:organizations"
+_RECONNECT_AFTER = 0.25
+_LISTEN_FOR = 0.5
+
+_log = structlog.get_logger("store")
+
+
+class RedisStore:
+    """A SessionStore that all workers and nodes share. `retention`: seconds a session is kept at most."""
+
+    def __init__(self, url: str, ca_file: str | None = None, *, retention: float) -> None:
+        self._link = Link(url, ca_file)
+        # Its own client, which never reconnects by itself: a gap in the messages must be noticed.
+        self._subscription = client(url, ca_file, retries=0)
+        self._retention = retention
+        self._beats = f"claims:beat:{secrets.token_hex(8)}"
+        self._listening: asyncio.Task[None] | None = None
+
+    async def start(self, listener: Listener) -> None:
+        """As the port says."""
+        self._listening = asyncio.create_task(self._listen(listener))
+
+    async def close(self) -> None:
+        """As the port says."""
+        if self._listening:
+            self._listening.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._listening
+            self._listening = None
+        await self._subscription.aclose()
+        await self._link.close()
+
+    async def beat(self, name: str) -> None:
+        """As the port says."""
+        await self._link.run("PUBLISH", self._beats, name)
+
+    async def prepare(self, creation: Creation) -> SignedIn | Owed:
+        """As the port says."""
+        return _verdict(await self._create(creation, {"write": False}))
+
+    async def create(
+        self, creation: Creation, signed_in: float, sealed: Mapping[str, bytes], names: Sequence[str]
+    ) -> SignedIn | Owed:
+        """As the port says. The indexes lie on other slots: they come first, so that no session is missing there."""
+        forgotten = creation.now - self._retention
+        commands: list[tuple[str | float, ...]] = []
+        for key in (_EVERYWHERE, _organization(creation.organization)):
+            commands.append(("ZADD", key, signed_in, creation.place.member))
+            commands.append(("ZREMRANGEBYSCORE", key, "-inf", f"({forgotten!r}"))
+        for name in names:
+            commands.append(("SADD", f"claims:{name}", creation.place.member))
+            commands.append(("EXPIRE", f"claims:{name}", int(self._retention)))
+        await self._link.run_all(commands)
+        answer = await self._create(creation, {"write": True, "signed_in": signed_in}, sealed)
+        if creation.replaced:
+            place = Place(creation.place.tag, creation.replaced)
+            await self._unlist(((place, creation.organization),))
+        return _verdict(answer)
+
+    async def _create(
+        self, creation: Creation, more: Mapping[str, float], sealed: Mapping[str, bytes] | None = None
+    ) -> Any:
+        facts = {name: value for name, value in asdict(creation).items() if value is not None and name != "place"}
+        facts |= {"id_hash": creation.place.id_hash, "retention": self._retention, **more}
+        fields = [part for pair in (sealed or {}).items() for part in pair]
+        return await self._link.script("create", _sessions(creation.place.tag), json.dumps(facts), *fields)
+
+    async def read(self, place: Place, names: Sequence[str]) -> Record | Stone | None:
+        """As the port says."""
+        plain = ("t", "at", "org", "in", "until", "seen", "x")
+        found = await self._link.run("HMGET", _session(place), *plain, *names)
+        reason, at, organization, signed_in, token_end, seen, exempt = found[: len(plain)]
+        if reason is not None:
+            return Stone(organization.decode(), reason.decode(), float(at))
+        if signed_in is None:
+            return None
+        sealed = {name: value for name, value in zip(names, found[len(plain) :], strict=True) if value is not None}
+        return Record(organization.decode(), float(signed_in), float(token_end), float(seen), exempt == b"1", sealed)
+
+    async def touch(self, touches: Sequence[Touch]) -> None:
+        """As the port says."""
+        if touches:
+            await self._link.script_all("touch", [(_session(touch.place), repr(touch.seen)) for touch in touches])
+
+    async def end(self, order: EndOrder) -> bool:
+        """As the port says."""
+        at_most = "" if order.seen_at_most is None else repr(order.seen_at_most)
+        ended = await self._link.script(
+            "end",
+            _sessions(order.place.tag),
+            order.place.id_hash,
+            order.organization,
+            order.reason,
+            repr(order.ended_at),
+            int(order.owes_credentials),
+            int(order.signs_out),
+            at_most,
+        )
+        if ended:
+            await self._unlist(((order.place, order.organization),))
+        return bool(ended)
+
+    async def end_principal(self, tag: str, organization: str | None, order: EndOrder) -> tuple[Place, ...]:
+        """As the port says."""
+        ended = await self._link.script(
+            "end_principal",
+            _sessions(tag),
+            organization or "*",
+            order.reason,
+            repr(order.ended_at),
+            int(order.owes_credentials),
+            int(order.signs_out),
+        )
+        return tuple(Place(tag, id_hash.decode()) for id_hash in ended)
+
+    async def _unlist(self, places: Sequence[tuple[Place, str]]) -> None:
+        """Tidying: what stays in an index is read as gone anyway."""
+        await self._link.run_all(
+            [("ZREM", key, place.member) for place, where in places for key in (_EVERYWHERE, _organization(where))]
+        )
+
+    async def marks(self, tags: Sequence[str], organization: str) -> Marks:
+        """As the port says."""
+        names = [f"{kind}:{where}" for kind in "co" for where in (organization, "*")]
+        found = await self._link.run_all([("HMGET", f"claims:{{{tag}}}:marks", *names) for tag in tags])
+        credentials = [float(at) for row in found for at in row[:2] if at is not None]
+        signed_out = [float(at) for row in found for at in row[2:] if at is not None]
+        return Marks(max(credentials, default=None), max(signed_out, default=None))
+
+    async def use_once(self, name: str, seconds: float, now: float) -> bool:  # noqa: ARG002 - Redis keeps this time
+        """As the port says."""
+        milliseconds = max(1, int(seconds * 1000))
+        return await self._link.run("SET", f"claims:once:{name}", "1", "NX", "PX", milliseconds) is not None
+
+    async def find(self, name: str) -> tuple[Place, ...]:
+        """As the port says."""
+        return tuple(Place.of(member.decode()) for member in await self._link.run("SMEMBERS", f"claims:{name}"))
+
+    async def listing(self, organization: str | None, offset: int, limit: int) -> tuple[Place, ...]:
+        """As the port says."""
+        key = _EVERYWHERE if organization is None else _organization(organization)
+        found = await self._link.run("ZREVRANGE", key, offset, offset + limit - 1)
+        return tuple(Place.of(member.decode()) for member in found)
+
+    async def _listen(self, listener: Listener) -> None:
+        while True:
+            try:
+                async with self._subscription.pubsub() as channel:
+                    await channel.subscribe(_ENDED, self._beats)
+                    while True:
+                        message = await channel.get_message(ignore_subscribe_messages=True, timeout=_LISTEN_FOR)
+                        if message:
+                            self._hear(listener, message["channel"].decode(), message["data"].decode())
+            except (RedisError, OSError, TimeoutError) as error:
+                _log.warning("subscription_lost", error=type(error).__name__)
+                listener.lost()
+            await asyncio.sleep(_RECONNECT_AFTER)
+
+    def _hear(self, listener: Listener, channel: str, data: str) -> None:
+        if channel == self._beats:
+            listener.beat(data)
+            return
+        tag, _, rest = data.partition(" ")
+        id_hash, _, reason = rest.partition(" ")
+        listener.ended(Place(tag, id_hash), reason)
+
+
+def _verdict(answer: Sequence[Any]) -> SignedIn | Owed:
+    at = float(answer[1])
+    return SignedIn(at) if answer[0] == 1 else Owed(at)
+
+
+def _sessions(tag: str) -> str:
+    return f"claims:{{{tag}}}:sessions"
+
+
+def _session(place: Place) -> str:
+    return f"claims:{{{place.tag}}}:session:{place.id_hash}"
+
+
+def _organization(organization: str) -> str:
+    return f"claims:organization:{organization}"

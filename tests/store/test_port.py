@@ -1,0 +1,169 @@
+"""The promises of a session store, held by Redis and by the memory twin alike."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from proxy.store.choose import store_for
+from proxy.store.port import Listener, Marks, Place, Record, SignedIn, Stone, Touch
+
+NOW = 1_790_000_000.123_456_7
+TAG = "dGFn"
+
+
+async def test_a_session_is_read_as_it_was_written(ledger):
+    place = await ledger.sign_in(NOW, token_end=NOW + 600.5, exempt=True)
+    expected = Record("contoso", NOW, NOW + 600.5, NOW, exempt=True, sealed={"a": b"\x00a", "s": b"s"})
+    assert await ledger.read(place) == expected
+    assert await ledger.store.read(place, ("a", "i")) == replace(expected, sealed={"a": b"\x00a"})
+
+
+async def test_what_was_never_written_is_absent(ledger):
+    assert await ledger.read(Place(TAG, "nobody")) is None
+
+
+async def test_prepare_writes_no_session(ledger):
+    creation = ledger.creation()
+    assert isinstance(await ledger.store.prepare(creation), SignedIn)
+    assert await ledger.read(creation.place) is None
+
+
+async def test_create_refuses_an_instant_that_is_no_longer_right(ledger):
+    creation = ledger.creation(NOW)
+    assert await ledger.store.create(creation, NOW - 5, {"a": b""}, ()) == SignedIn(NOW)
+    assert await ledger.read(creation.place) is None
+    assert await ledger.store.create(creation, NOW, {"a": b""}, ()) == SignedIn(NOW)
+    assert await ledger.lives(creation.place)
+
+
+async def test_an_ended_session_leaves_a_tombstone(ledger):
+    place = await ledger.sign_in()
+    assert await ledger.store.end(ledger.order(place, NOW + 9.25))
+    assert await ledger.read(place) == Stone("contoso", "signed_out", NOW + 9.25)
+
+
+async def test_ending_twice_keeps_the_first_tombstone(ledger):
+    place = await ledger.sign_in()
+    await ledger.store.end(ledger.order(place, NOW + 1, "revoked"))
+    assert not await ledger.store.end(ledger.order(place, NOW + 2))
+    assert await ledger.read(place) == Stone("contoso", "revoked", NOW + 1)
+
+
+async def test_a_session_that_the_store_lost_is_ended_all_the_same(ledger):
+    place = Place(TAG, "lost")
+    assert await ledger.store.end(ledger.order(place))
+    assert isinstance(await ledger.read(place), Stone)
+
+
+async def test_activity_moves_forward_only(ledger):
+    place = await ledger.sign_in(NOW)
+    await ledger.store.touch([Touch(place, NOW + 30.5), Touch(place, NOW + 20)])
+    assert (await ledger.read(place)).seen == NOW + 30.5
+
+
+async def test_activity_revives_nothing(ledger):
+    place, unknown = await ledger.sign_in(NOW), Place(TAG, "unknown")
+    await ledger.store.end(ledger.order(place))
+    await ledger.store.touch([Touch(place, NOW + 30), Touch(unknown, NOW + 30)])
+    assert isinstance(await ledger.read(place), Stone)
+    assert await ledger.read(unknown) is None
+
+
+async def test_a_session_active_elsewhere_is_not_ended_as_idle(ledger):
+    place = await ledger.sign_in(NOW)
+    await ledger.store.touch([Touch(place, NOW + 30)])
+    idle = ledger.order(place, NOW + 20, "inactivity_timeout", owes_credentials=True, seen_at_most=NOW + 10)
+    assert not await ledger.store.end(idle)
+    assert await ledger.lives(place)
+    assert (await ledger.store.marks([TAG], "contoso")).credentials_after is None
+    assert await ledger.store.end(replace(idle, seen_at_most=NOW + 30))
+
+
+@pytest.mark.parametrize(
+    ("flag", "marks"),
+    [("owes_credentials", Marks(credentials_after=NOW)), ("signs_out", Marks(signed_out_after=NOW))],
+)
+async def test_an_end_raises_the_mark_it_asks_for_and_no_other(ledger, flag, marks):
+    place, other = await ledger.sign_in(NOW), await ledger.sign_in(NOW)
+    await ledger.store.end(ledger.order(other, NOW + 1))
+    assert await ledger.store.marks([TAG], "contoso") == Marks()
+    await ledger.store.end(ledger.order(place, NOW, **{flag: True}))
+    assert await ledger.store.marks([TAG], "contoso") == marks
+    assert await ledger.store.marks([TAG], "fabrikam") == Marks()
+
+
+async def test_a_mark_never_falls(ledger):
+    for at in (NOW + 5, NOW + 2):
+        await ledger.store.end(ledger.order(Place(TAG, str(at)), at, owes_credentials=True))
+    assert (await ledger.store.marks(["other", TAG], "contoso")).credentials_after == NOW + 5
+
+
+async def test_all_sessions_of_a_principal_end_in_one_organization_or_in_all(ledger):
+    here, there = await ledger.sign_in(NOW), await ledger.sign_in(NOW, organization="fabrikam")
+    stranger = await ledger.sign_in(NOW, tag="b3RoZXI")
+    order = ledger.order(Place(TAG, ""), NOW + 1, "revoked", owes_credentials=True, signs_out=True)
+    assert await ledger.store.end_principal(TAG, "contoso", order) == (here,)
+    assert await ledger.lives(there)
+    assert await ledger.store.marks([TAG], "fabrikam") == Marks()
+    assert await ledger.store.end_principal(TAG, None, order) == (there,)
+    assert await ledger.store.marks([TAG], "fabrikam") == Marks(NOW + 1, NOW + 1)
+    assert await ledger.lives(stranger)
+
+
+async def test_a_sign_out_overtakes_the_sign_ins_under_way(ledger):
+    creation = ledger.creation(NOW)
+    answer = await ledger.store.prepare(creation)
+    await ledger.store.end_principal(TAG, None, ledger.order(Place(TAG, ""), NOW + 1, signs_out=True))
+    assert not isinstance(await ledger.store.create(creation, answer.at, {}, ()), SignedIn)
+    assert not await ledger.lives(creation.place)
+    assert await ledger.lives(await ledger.sign_in(NOW + 2, authenticated_at=NOW - 1))
+
+
+async def test_a_replaced_session_ends_as_such(ledger):
+    first = await ledger.sign_in(NOW)
+    second = await ledger.sign_in(NOW + 5, replaced=first.id_hash)
+    assert await ledger.read(first) == Stone("contoso", "replaced", NOW + 5)
+    assert await ledger.lives(second)
+
+
+async def test_a_name_is_used_once(ledger):
+    assert await ledger.store.use_once("ticket", 30, NOW)
+    assert not await ledger.store.use_once("ticket", 30, NOW + 1)
+    assert await ledger.store.use_once("other", 30, NOW)
+
+
+async def test_sessions_are_found_by_their_further_names(ledger):
+    creation = ledger.creation(NOW)
+    await ledger.store.create(creation, NOW, {}, ("sid:abc",))
+    assert await ledger.store.find("sid:abc") == (creation.place,)
+    assert await ledger.store.find("sid:abd") == ()
+
+
+async def test_the_listing_has_the_newest_first_by_organization(ledger):
+    facts = {"authenticated_at": None}
+    old, new = await ledger.sign_in(NOW, tag="a", **facts), await ledger.sign_in(NOW + 1, tag="b", **facts)
+    other = await ledger.sign_in(NOW + 2, tag="c", organization="fabrikam", **facts)
+    assert await ledger.store.listing("contoso", 0, 10) == (new, old)
+    assert await ledger.store.listing(None, 1, 1) == (new,)
+    await ledger.store.end(ledger.order(other, organization="fabrikam"))
+    assert await ledger.store.listing("fabrikam", 0, 10) == ()
+
+
+async def test_the_end_of_a_session_is_told_and_heartbeats_come_back(ledger):
+    ended, beats = asyncio.Queue(), asyncio.Queue()
+    listener = Listener(lambda *facts: ended.put_nowait(facts), beats.put_nowait, lambda: None)
+    await ledger.store.start(listener)
+    async with asyncio.timeout(5):
+        while beats.empty():  # a subscription takes a moment to stand
+            await ledger.store.beat("1")
+            await asyncio.sleep(0.01)
+        place = await ledger.sign_in(NOW)
+        await ledger.store.end(ledger.order(place))
+        assert await ended.get() == (place, "signed_out")
+        assert await beats.get() == "1"
+
+
+def test_an_address_of_no_store_is_refused():
+    with pytest.raises(ValueError, match="state"):
+        store_for("http://localhost", None, retention=60)
