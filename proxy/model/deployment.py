@@ -49,7 +49,8 @@ class UpstreamTuning:
     """Bounds towards one upstream.
 
     Seconds to connect, to the first byte of an answer and between two bytes of it; seconds an idle connection is kept;
-    connections at most; requests waiting for one at most.
+    connections at most; requests waiting for one at most. A connection older than `maximum_age` seconds takes no further
+    request, so that a name that points elsewhere is followed.
     """
 
     connect_timeout: Seconds = 5.0
@@ -58,6 +59,7 @@ class UpstreamTuning:
     keep_alive: Seconds = 50.0
     connections: int = 256
     queue: int = 1024
+    maximum_age: Seconds = 600.0
 
 
 @dataclass(frozen=True, slots=True)

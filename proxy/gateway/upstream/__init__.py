@@ -1,26 +1,38 @@
-"""The way to the application server: HTTP/1.1 with raw bytes in and raw bytes out.
+"""The transport towards one application server: HTTP/1.1 over asyncio protocols and httptools (llhttp).
 
-Owns connections (kept, bounded, queued for, pinned), framing, back-pressure and deadlines towards one upstream. Leaves
-alone what the bytes mean: which headers may pass, who may ask, and how an error becomes an answer.
+Owns: connections, their pool and its queue, framing both ways, back-pressure both ways, deadlines, the one safe retry,
+the binding of NTLM and Negotiate connections to one client, the raw stream after a 101. Raw bytes in, raw bytes out.
+
+Leaves alone: which request may pass, header rules (the caller removes hop-by-hop fields, of requests and of answers),
+cookies, redirects, content codings, and every word that a person reads.
 
     address     where the upstream is
-    request     what is asked, and its head as bytes
-    answer      bytes to heads and bodies: pure
-    flow        bytes waiting for a reader, deadlines
-    connection  one connection, one exchange after the other
-    upload      the request's body, sent beside the answer
-    response    what the caller reads
-    slots       who gets which connection
-    pool        all of it: `UpstreamPool.send`
+    request     what is sent: heads as bytes
+    answer      what an answer may look like: no socket, no clock
+    connection  one exchange at a time, told to a `Receiver`
+    body        a request's body, sent as it comes
+    response    an answer for coroutines
+    tunnel      bytes both ways after a 101
+    owners      connections that belong to one client
+    slots       who waits for a connection
+    pool        where callers start
 """
 
 from proxy.gateway.upstream.address import UpstreamAddress, parse_address
+from proxy.gateway.upstream.answer import AnswerHead, Framing
+from proxy.gateway.upstream.connection import Receiver, UpstreamConnection
 from proxy.gateway.upstream.pool import UpstreamPool
-from proxy.gateway.upstream.request import UpstreamRequest
-from proxy.gateway.upstream.response import UpstreamResponse, UpstreamStream
+from proxy.gateway.upstream.request import RequestHead, UpstreamRequest
+from proxy.gateway.upstream.response import UpstreamResponse
+from proxy.gateway.upstream.tunnel import UpstreamStream
 
 __all__ = [
+    "AnswerHead",
+    "Framing",
+    "Receiver",
+    "RequestHead",
     "UpstreamAddress",
+    "UpstreamConnection",
     "UpstreamPool",
     "UpstreamRequest",
     "UpstreamResponse",

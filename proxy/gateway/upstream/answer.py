@@ -160,16 +160,20 @@ class AnswerReader:
     # llhttp's callbacks
 
     def on_message_begin(self) -> None:
+        """A 1xx or the answer begins; nothing may begin after it."""
         if self.done:
             raise UpstreamBroken("bytes after the answer")
 
     def on_status(self, piece: bytes) -> None:
+        """A piece of the reason phrase."""
         self._reason += piece
 
     def on_header(self, name: bytes, value: bytes) -> None:
+        """A field of the head or of the trailers."""
         self._fields.append((name, value))
 
     def on_headers_complete(self) -> None:
+        """A head is whole."""
         fields, self._fields = tuple(self._fields), []
         head = self._judge(fields)
         if head.status == _SWITCHING:
@@ -184,12 +188,14 @@ class AnswerReader:
             self.done = self._asked_head
 
     def on_body(self, piece: bytes) -> None:
+        """A piece of the body."""
         if self.done:
             raise UpstreamBroken("bytes after the answer")
         self._unread = 0
         self._data(piece)
 
     def on_message_complete(self) -> None:
+        """A 1xx or the answer is whole."""
         if self.head is not None and not self.switched and not self.done:
             if self._fields:
                 self.trailers, self._fields = tuple(self._fields), []
@@ -262,7 +268,7 @@ def _only_chunked(found: dict[bytes, list[bytes]], version: tuple[int, int]) -> 
 
 
 def _binds_connection(found: dict[bytes, list[bytes]]) -> bool:
-    """Rather too often than too seldom: a realm that only mentions NTLM costs a little reuse, a miss mixes two users."""
+    """Rather too often than too seldom: a realm that only mentions NTLM costs reuse, a miss mixes two users."""
     for name in (b"www-authenticate", b"proxy-authenticate"):
         for value in found.get(name, ()):
             lower = value.lower()

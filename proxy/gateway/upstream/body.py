@@ -38,12 +38,19 @@ class BodySender:
         self._failed = failed
         self._go = asyncio.Event()
         self._wanted = True
+        self._awaits_continue = head.expect_continue
         self.sent = False
         self._task = asyncio.get_running_loop().create_task(self._run())
 
     def go_on(self) -> None:
         """A 100 came."""
         self._go.set()
+
+    def answered(self) -> None:
+        """The final head came: a body that still waits for its 100 is not wanted (RFC 9110, 10.1.1)."""
+        if self._awaits_continue:
+            self.cancel()
+            self._connection.withhold()
 
     def cancel(self) -> None:
         """Nobody wants the rest."""
@@ -80,7 +87,8 @@ class BodySender:
             async with asyncio.timeout(CONTINUE_WAIT):
                 await self._go.wait()
         except TimeoutError:
-            return
+            pass
+        self._awaits_continue = False
 
     async def _counted(self, length: int) -> None:
         left = length

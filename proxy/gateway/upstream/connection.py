@@ -9,7 +9,7 @@ from typing import Protocol, cast
 from proxy.errors import UpstreamBroken, UpstreamError, UpstreamTimeout
 from proxy.gateway.upstream.answer import AnswerHead, AnswerReader, Headers
 from proxy.gateway.upstream.request import RequestHead
-from proxy.gateway.upstream.tunnel import UpstreamTunnel
+from proxy.gateway.upstream.tunnel import UpstreamStream
 from proxy.model.deployment import UpstreamTuning
 
 WRITE_HIGH = 64 * 1024  # bytes that may wait to be written before the body's source is asked to wait
@@ -34,7 +34,7 @@ class Receiver(Protocol):
     def end(self, trailers: Headers) -> None:
         """The answer is whole; the connection is already somebody else's."""
 
-    def switched(self, head: AnswerHead, tunnel: UpstreamTunnel) -> None:
+    def switched(self, head: AnswerHead, tunnel: UpstreamStream) -> None:
         """A 101 came; the connection is a raw tunnel now and the receiver's own."""
 
     def broken(self, error: UpstreamError) -> None:
@@ -49,6 +49,12 @@ class Home(Protocol):
 
     def gone(self, connection: "UpstreamConnection") -> None:
         """No exchange will follow; told once."""
+
+    def made(self) -> None:
+        """Another socket is open."""
+
+    def lost(self, connection: "UpstreamConnection") -> None:
+        """Its socket is closed; told once, after `gone`."""
 
     def tunnelled(self, connection: "UpstreamConnection") -> None:
         """It is a tunnel from here on and will not come back."""
@@ -65,6 +71,7 @@ class UpstreamConnection(asyncio.Protocol):
 
     __slots__ = (
         "__weakref__",
+        "_body_open",
         "_clean_end",
         "_drained",
         "_home",
@@ -91,9 +98,9 @@ class UpstreamConnection(asyncio.Protocol):
         self._reader = AnswerReader(self)
         self._transport: asyncio.Transport | None = None
         self._receiver: Receiver | None = None
-        self._tunnel: UpstreamTunnel | None = None
+        self._tunnel: UpstreamStream | None = None
         self._drained: asyncio.Future[None] | None = None
-        self._paused = self._clean_end = False
+        self._paused = self._clean_end = self._body_open = False
         self._sent = True
         self.born = loop.time()
         self.deadline = inf
@@ -117,6 +124,7 @@ class UpstreamConnection(asyncio.Protocol):
         if head.authenticates:
             self._bind()
         self._sent = sent
+        self._body_open = not sent
         self.deadline = self._loop.time() + self._tuning.first_byte_timeout if sent else inf
         transport.write(head.data + body if body else head.data)
 
@@ -127,6 +135,15 @@ class UpstreamConnection(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
         self._gone()
+
+    def give_back(self) -> None:
+        """Lent and not begun: back to the pool."""
+        if not self.closed and self._receiver is None:
+            self._home.freed(self)
+
+    def shut(self, why: str) -> None:
+        """Closes at once; a receiver hears that the answer broke, a tunnel ends."""
+        self._fail(UpstreamBroken(why))
 
     def is_stale(self) -> bool:
         """Whether an idle connection has something to read: its end, or bytes that nobody asked for. One system call.
@@ -148,7 +165,7 @@ class UpstreamConnection(asyncio.Protocol):
             self.abort()
         elif self.heard:
             self._fail(UpstreamTimeout(f"no further byte within {self._tuning.idle_timeout:g} s"))
-        elif self._sent:
+        elif not self._body_open:
             self._fail(UpstreamTimeout(f"no byte of an answer within {self._tuning.first_byte_timeout:g} s"))
         else:
             self._fail(UpstreamTimeout(f"the request's body was not taken for {self._tuning.idle_timeout:g} s"))
@@ -167,7 +184,7 @@ class UpstreamConnection(asyncio.Protocol):
         if self._paused and self._transport is not None and not self.closed:
             self._paused = False
             self._transport.resume_reading()
-            self.deadline = self._loop.time() + self._tuning.idle_timeout
+            self.deadline = inf if self._body_open else self._loop.time() + self._tuning.idle_timeout
 
     async def write(self, pieces: tuple[bytes, ...]) -> None:
         """Writes pieces of the request's body and waits while the upstream does not take them.
@@ -195,17 +212,26 @@ class UpstreamConnection(asyncio.Protocol):
         if pieces:
             self._transport.writelines(pieces)
         self._sent = True
+        self._body_open = False
         if not self._paused:
             wait = self._tuning.idle_timeout if self.heard else self._tuning.first_byte_timeout
             self.deadline = self._loop.time() + wait
 
+    def withhold(self) -> None:
+        """The rest of the request's body will not be sent: the answer goes on, no other follows it here."""
+        self._body_open = False
+        self.deadline = self._loop.time() + self._tuning.idle_timeout
+
     # asyncio's calls
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The socket, or TLS over it, is there."""
         self._transport = cast("asyncio.Transport", transport)
         self._transport.set_write_buffer_limits(high=WRITE_HIGH)
+        self._home.made()
 
     def data_received(self, data: bytes) -> None:
+        """Bytes of the answer, of a tunnel, or ones that nobody asked for."""
         if self._tunnel is not None:
             self._tunnel.received(data)
             return
@@ -223,10 +249,11 @@ class UpstreamConnection(asyncio.Protocol):
             self._finished()
         elif reader.switched:
             self._switched()
-        elif self._sent and not self._paused:
+        elif not self._body_open and not self._paused:
             self.deadline = self._loop.time() + self._tuning.idle_timeout
 
     def eof_received(self) -> bool:
+        """The upstream ended its side in order; only a tunnel over TCP goes on the other way."""
         self._clean_end = True
         if self._tunnel is not None:
             self._tunnel.ended()
@@ -234,6 +261,7 @@ class UpstreamConnection(asyncio.Protocol):
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
+        """The socket is closed."""
         clean = self._clean_end and exc is None
         if self._tunnel is not None:
             self._tunnel.lost(exc)
@@ -247,14 +275,17 @@ class UpstreamConnection(asyncio.Protocol):
         self._gone()
         self._reader.stop()
         self._transport = None
+        self._home.lost(self)
 
     def pause_writing(self) -> None:
+        """The upstream does not take what was written."""
         if self._tunnel is not None:
             self._tunnel.pause_writing()
         elif self._drained is None:
             self._drained = self._loop.create_future()
 
     def resume_writing(self) -> None:
+        """It does again."""
         if self._tunnel is not None:
             self._tunnel.resume_writing()
         drained, self._drained = self._drained, None
@@ -264,10 +295,12 @@ class UpstreamConnection(asyncio.Protocol):
     # the reader's calls
 
     def answer_interim(self, status: int, headers: Headers) -> None:
+        """See `HeadSink`."""
         if self._receiver is not None:
             self._receiver.interim(status, headers)
 
     def answer_head(self, head: AnswerHead) -> None:
+        """See `HeadSink`."""
         if head.authenticates:
             self._bind()
         if self._receiver is not None:
@@ -278,8 +311,7 @@ class UpstreamConnection(asyncio.Protocol):
     def _finished(self) -> None:
         """Back to the pool before the receiver hears: its next request, or one that waits, may have it at once."""
         receiver, self._receiver = self._receiver, None
-        reader, trailers = self._reader, self._reader.trailers
-        head = reader.head
+        reader, head, trailers = self._reader, self._reader.head, self._reader.trailers
         if self.closed or head is None or not head.keep_alive or reader.surplus or not self._sent:
             self.abort()
         else:
@@ -295,7 +327,7 @@ class UpstreamConnection(asyncio.Protocol):
         if receiver is None or head is None or transport is None:
             return
         self.deadline = inf
-        self._tunnel = UpstreamTunnel(transport, reader.rest)
+        self._tunnel = UpstreamStream(transport, reader.rest)
         self._home.tunnelled(self)
         reader.stop()
         receiver.switched(head, self._tunnel)

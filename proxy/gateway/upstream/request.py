@@ -6,6 +6,17 @@ from dataclasses import dataclass
 from proxy.errors import RequestRefused
 
 IDEMPOTENT = frozenset({b"GET", b"HEAD", b"OPTIONS"})
+_LOOKED_AT = frozenset(
+    {
+        b"authorization",
+        b"connection",
+        b"content-length",
+        b"expect",
+        b"proxy-authorization",
+        b"transfer-encoding",
+        b"upgrade",
+    }
+)
 _CONNECTION_SCHEMES = (b"ntlm", b"negotiate")
 
 RequestBody = AsyncIterator[bytes] | bytes | None
@@ -34,10 +45,10 @@ class RequestHead:
 class UpstreamRequest:
     """One request, raw.
 
-    `target` goes out byte for byte. `headers` keep order and case; the caller has removed hop-by-hop fields (and, for
-    an upgrade, put `Connection` and `Upgrade` back). The body's framing is `content_length` or `chunked`, never both;
-    the field is added where `headers` lack it and must agree where they have it. `expect_continue`: the body waits for
-    a 100, for a final status, or for a second.
+    `target` goes out byte for byte. `headers` keep order and case; the caller has removed hop-by-hop fields. The body's
+    framing is `content_length` or `chunked`, never both; neither: no body is read. `expect_continue`: the body waits
+    for a 100 or for a second, and is not sent where a final status comes instead. `upgrade`: the protocol asked for, as
+    b"websocket". The fields for these are added where `headers` lack them, and must agree where they have them.
     """
 
     method: bytes
@@ -46,42 +57,39 @@ class UpstreamRequest:
     content_length: int | None = None
     chunked: bool = False
     expect_continue: bool = False
+    upgrade: bytes | None = None
 
-    def head(self, body: RequestBody = None, *, upgrade: bool = False) -> RequestHead:
+    def head(self, body: RequestBody = None) -> RequestHead:
         """The head to write for this body. Raises RequestRefused for one that two readers could read differently."""
         length = self._length(body)
         lines = [b"%b %b HTTP/1.1" % (self.method, self.target)]
-        authenticates = states_length = states_coding = states_expect = False
+        stated: dict[bytes, list[bytes]] = {}
         for name, value in self.headers:
             lines.append(name + b": " + value)
-            match name.lower():
-                case b"content-length":
-                    if states_length or value.strip(b" \t") != b"%d" % (-1 if length is None else length):
-                        raise RequestRefused(400, "ambiguous_length", "Content-Length disagrees with the body")
-                    states_length = True
-                case b"transfer-encoding":
-                    if states_coding or not self.chunked or value.strip(b" \t").lower() != b"chunked":
-                        raise RequestRefused(400, "ambiguous_length", "Transfer-Encoding disagrees with the body")
-                    states_coding = True
-                case b"authorization" | b"proxy-authorization":
-                    authenticates = authenticates or value.lstrip(b" \t")[:9].lower().startswith(_CONNECTION_SCHEMES)
-                case b"expect":
-                    states_expect = True
-        if length is not None and not states_length:
-            lines.append(b"Content-Length: %d" % length)
-        if self.chunked and not states_coding:
-            lines.append(b"Transfer-Encoding: chunked")
+            lower = name.lower()
+            if lower in _LOOKED_AT:
+                stated.setdefault(lower, []).append(value.strip(b" \t"))
         expects = self.expect_continue and (self.chunked or bool(length))
-        if expects and not states_expect:
-            lines.append(b"Expect: 100-continue")
+        own = {
+            b"Content-Length": None if length is None else b"%d" % length,
+            b"Transfer-Encoding": b"chunked" if self.chunked else None,
+            b"Expect": b"100-continue" if expects else None,
+            b"Connection": None if self.upgrade is None else b"Upgrade",
+            b"Upgrade": self.upgrade,
+        }
+        _refuse_disagreement(stated, own)
+        lines += [
+            name + b": " + value for name, value in own.items() if value is not None and name.lower() not in stated
+        ]
         data = b"\r\n".join(lines) + b"\r\n\r\n"
         _refuse_split(data, len(lines), self.method, self.target)
+        authorizations = stated.get(b"authorization", []) + stated.get(b"proxy-authorization", [])
         return RequestHead(
             data,
             is_head=self.method == b"HEAD",
             retryable=self.method in IDEMPOTENT and not length and not self.chunked,
-            authenticates=authenticates,
-            upgrade=upgrade,
+            authenticates=any(value[:9].lower().startswith(_CONNECTION_SCHEMES) for value in authorizations),
+            upgrade=self.upgrade is not None,
             expect_continue=expects,
             chunked=self.chunked,
             content_length=length,
@@ -97,9 +105,15 @@ class UpstreamRequest:
             return len(body)
         if body is None and (length or self.chunked):
             raise RequestRefused(400, "ambiguous_length", "a body is announced and there is none")
-        if body is not None and length is None and not self.chunked:
-            raise RequestRefused(400, "ambiguous_length", "a body of unknown length is neither chunked nor counted")
         return length
+
+
+def _refuse_disagreement(stated: dict[bytes, list[bytes]], own: dict[bytes, bytes | None]) -> None:
+    """Two lengths, or a length beside chunked, are how one request becomes two (RFC 9112, 11.2)."""
+    for name in (b"Content-Length", b"Transfer-Encoding"):
+        values = stated.get(name.lower())
+        if values is not None and (len(values) != 1 or values[0].lower() != own[name]):
+            raise RequestRefused(400, "ambiguous_length", f"{name.decode()} disagrees with the body")
 
 
 def _refuse_split(data: bytes, lines: int, method: bytes, target: bytes) -> None:

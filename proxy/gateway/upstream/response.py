@@ -8,7 +8,9 @@ from proxy.errors import UpstreamBroken, UpstreamError
 from proxy.gateway.upstream.answer import AnswerHead, Framing, Headers
 from proxy.gateway.upstream.body import BodySender
 from proxy.gateway.upstream.connection import UpstreamConnection
-from proxy.gateway.upstream.tunnel import UpstreamTunnel
+from proxy.gateway.upstream.tunnel import UpstreamStream
+
+__all__ = ["Interim", "UpstreamResponse", "UpstreamStream"]
 
 READ_HIGH = 256 * 1024  # bytes of a body held for a slow reader; one read of the socket may come on top
 
@@ -47,7 +49,7 @@ class UpstreamResponse:
         self._waiter: asyncio.Future[None] | None = None
         self.head: AnswerHead | None = None
         self.trailers: Headers = ()
-        self.upgraded: UpstreamTunnel | None = None
+        self.upgraded: UpstreamStream | None = None
 
     @property
     def version(self) -> tuple[int, int]:
@@ -118,7 +120,10 @@ class UpstreamResponse:
             yield piece
 
     def close(self) -> None:
-        """Gives up what has not come: the upstream's connection closes at once. Idempotent; nothing after the end."""
+        """Gives up what has not come: the upstream's connection closes at once. Idempotent.
+
+        After the end it does nothing; a stream after a 101 ends once what was written is out.
+        """
         if self._sender is not None:
             self._sender.cancel()
         if not self._ended and self._error is None:
@@ -127,7 +132,7 @@ class UpstreamResponse:
             self._connection.abort()
             self._wake()
         elif self.upgraded is not None:
-            self.upgraded.abort()
+            self.upgraded.close()
 
     async def source_released(self) -> None:
         """Returns when nothing reads the request's body any more, so that the caller may drain its client."""
@@ -185,7 +190,7 @@ class UpstreamResponse:
         self._stop_body()
         self._wake()
 
-    def switched(self, head: AnswerHead, tunnel: UpstreamTunnel) -> None:
+    def switched(self, head: AnswerHead, tunnel: UpstreamStream) -> None:
         """See `Receiver`."""
         self.head = head
         self.upgraded = tunnel

@@ -8,7 +8,7 @@ from proxy.errors import UpstreamBroken
 READ_HIGH = 256 * 1024
 
 
-class UpstreamTunnel:
+class UpstreamStream:
     """A duplex that its holder alone reads, writes and closes.
 
     At most READ_HIGH bytes, and what one read of the socket brings, are held for a slow reader.
