@@ -1,0 +1,198 @@
+"""Takes a request upstream and brings the answer back, both as streams, neither changed beyond its headers."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import structlog
+from aiohttp import web
+
+from proxy.errors import RequestRefused, UpstreamError
+from proxy.gateway.framing import AnswerFraming
+from proxy.gateway.headers import UpstreamHeaders, from_upstream
+from proxy.gateway.judgement import Credentials
+from proxy.gateway.streams import Cut, OpenStreams
+from proxy.gateway.upstream.pool import UpstreamPool
+from proxy.gateway.upstream.request import UpstreamRequest
+from proxy.gateway.upstream.response import UpstreamResponse
+from proxy.gateway.upstream.tunnel import UpstreamTunnel
+from proxy.gateway.websocket import Tunnel
+from proxy.gateway.written import (
+    CLIENT_IDLE_SECONDS,
+    Written,
+    connection_of,
+    continue_if_expected,
+    expects_continue,
+    head_bytes,
+    send,
+)
+from proxy.model.organization import Organization
+from proxy.model.request import RequestFacts, RequestKind
+from proxy.model.session import Session
+
+log = structlog.get_logger("gateway")
+
+_SWITCHING = ((b"Connection", b"Upgrade"), (b"Upgrade", b"websocket"))
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """One request on its way upstream. `session`: whose it is; None on an anonymous path."""
+
+    request: web.Request
+    facts: RequestFacts
+    organization: Organization
+    session: Session | None
+    credentials: Credentials
+
+
+class Forwarder:
+    """Forwards to the upstream of each organization. `pools`: by organization's name."""
+
+    def __init__(
+        self, organizations: Sequence[Organization], pools: Mapping[str, UpstreamPool], streams: OpenStreams
+    ) -> None:
+        claim_headers = {name for organization in organizations for _, name in organization.claims_to_headers}
+        self._headers = {
+            organization.name: UpstreamHeaders(organization, claim_headers) for organization in organizations
+        }
+        self._pools = pools
+        self._streams = streams
+        self._told: set[tuple[str, str]] = set()
+
+    async def forward(self, passage: Passage) -> web.StreamResponse:
+        """Answer with what the upstream answers.
+
+        Raises:
+            UpstreamError: nothing of an answer has gone to the client.
+            RequestRefused: the client's body broke its framing or did not come.
+            ClientGone: nobody is left to answer.
+        """
+        request = passage.request
+        connection = connection_of(request)
+        pool = self._pools[passage.organization.name]
+        connection.release_at_end(pool)
+        task = asyncio.current_task()
+        if task is None:
+            raise RuntimeError("forward runs in a task")
+        forget = connection.on_loss(task.cancel)
+        response: UpstreamResponse | None = None
+        try:
+            upstream_request = self._upstream_request(passage)
+            if passage.facts.kind is RequestKind.WEBSOCKET:
+                response = await pool.upgrade(upstream_request, owner=connection)
+            else:
+                response = await pool.send(upstream_request, _body(request), owner=connection)
+            if response.upgraded is not None:
+                return await self._tunnel(passage, response, response.upgraded)
+            return await self._relay(passage, response)
+        except (web.RequestPayloadError, ConnectionError) as error:
+            raise RequestRefused(400, "bad_body", str(error)) from error
+        finally:
+            forget()
+            if response is not None:
+                response.close()
+                # aiohttp reads what is left of the body itself; two readers at once it does not allow.
+                await response.source_released()
+
+    def _upstream_request(self, passage: Passage) -> UpstreamRequest:
+        request, facts = passage.request, passage.facts
+        principal = passage.session.principal if passage.session else None
+        headers, left_out = self._headers[passage.organization.name].build(request.raw_headers, facts, principal)
+        for name in left_out:
+            if (passage.organization.name, name) not in self._told:
+                self._told.add((passage.organization.name, name))
+                log.warning("header_left_out", header=name, wrong="a control character in a claim's value")
+        if facts.kind is RequestKind.WEBSOCKET:
+            headers += _SWITCHING
+        return UpstreamRequest(
+            method=facts.method.encode(),
+            target=facts.target.encode("latin-1"),
+            headers=headers,
+            content_length=None if _is_chunked(request) else request.content_length,
+            chunked=_is_chunked(request),
+            expect_continue=expects_continue(request),
+        )
+
+    async def _relay(self, passage: Passage, response: UpstreamResponse) -> web.StreamResponse:
+        request = passage.request
+        connection = connection_of(request)
+        framing = AnswerFraming(request, response, draining=connection.draining)
+        forget = self._watch(passage, response)
+        unsent = framing.head
+        try:
+            whole = response.whole()
+            if whole is not None:
+                # All is here: one write, as most answers of an application are small.
+                await send(request, unsent + (framing.piece(whole) if whole else b"") + framing.last)
+                return Written(response.status, keep_alive=framing.keep_alive)
+            if not framing.states_length:
+                await send(request, unsent)
+                unsent = b""
+            async for piece in response.chunks():
+                await send(request, unsent + framing.piece(piece))
+                unsent = b""
+            if unsent or framing.last:
+                await send(request, unsent + framing.last)
+        except (UpstreamError, RequestRefused, web.RequestPayloadError, ConnectionError) as error:
+            if unsent:
+                raise
+            # The client must not take what it has for the whole.
+            log.warning("answer_cut", organization=passage.organization.name, error=str(error))
+            connection.abort()
+            return Written(response.status, keep_alive=False)
+        finally:
+            forget()
+        return Written(response.status, keep_alive=framing.keep_alive)
+
+    def _watch(self, passage: Passage, response: UpstreamResponse) -> Callable[[], None]:
+        """Event streams last as long as a WebSocket does, and end with the session as one does."""
+        if not _is_event_stream(response):
+            return lambda: None
+
+        def on_cut(_why: Cut) -> None:
+            response.close()
+            connection_of(passage.request).abort()
+
+        return self._streams.add(passage.session, passage.organization, passage.credentials, on_cut)
+
+    async def _tunnel(self, passage: Passage, response: UpstreamResponse, stream: UpstreamTunnel) -> web.StreamResponse:
+        request = passage.request
+        tunnel = Tunnel(request, stream)
+        forget = self._streams.add(passage.session, passage.organization, passage.credentials, tunnel.cut)
+        try:
+            switching = [*from_upstream(response.headers), *_SWITCHING]
+            await send(request, head_bytes(response.status, response.reason, switching))
+            await tunnel.run()
+        finally:
+            forget()
+        return Written(response.status, keep_alive=False)
+
+
+def _is_chunked(request: web.Request) -> bool:
+    return "Transfer-Encoding" in request.headers
+
+
+def _body(request: web.Request) -> AsyncIterator[bytes] | None:
+    return _pieces(request) if _is_chunked(request) or request.content_length else None
+
+
+async def _pieces(request: web.Request) -> AsyncIterator[bytes]:
+    """The request's body as it comes. Asked for only when the upstream wants it, so that is the time to say 100."""
+    continue_if_expected(request)
+    while True:
+        try:
+            async with asyncio.timeout(CLIENT_IDLE_SECONDS):
+                piece = await request.content.readany()
+        except TimeoutError as error:
+            raise RequestRefused(408, "body_too_slow") from error
+        if not piece:
+            return
+        yield piece
+
+
+def _is_event_stream(response: UpstreamResponse) -> bool:
+    return any(
+        name.lower() == b"content-type" and value.lower().startswith(b"text/event-stream")
+        for name, value in response.headers
+    )

@@ -1,0 +1,209 @@
+"""The way of a request. Read `_answer` first: it is the design's list, line by line."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import assert_never
+
+import structlog
+from aiohttp import web
+
+from proxy.errors import RequestRefused, StoreUnavailable, UpstreamError
+from proxy.gateway.answer import Answers
+from proxy.gateway.forward import Forwarder, Passage
+from proxy.gateway.judgement import Judge, credentials_of
+from proxy.gateway.ports import BearerLookup, ChallengeAddress, Endpoint, RulesFor, SessionsPort
+from proxy.gateway.streams import OpenStreams
+from proxy.gateway.upstream.pool import UpstreamPool
+from proxy.gateway.written import ClientGone, Written, continue_if_expected
+from proxy.model.decision import Challenge, Decision, Forward, Reason, Refuse, SignIn
+from proxy.model.deployment import Listen
+from proxy.model.organization import Organization
+from proxy.model.request import RequestFacts, RequestKind
+from proxy.model.time import Instant
+from proxy.observability.audit import Audit
+from proxy.pages.reference import REFERENCE, make_reference
+from proxy.pages.render import Pages
+from proxy.policy.client import request_kind, user_caused
+from proxy.policy.organization import OrganizationTable
+from proxy.policy.peer import apparent_peer
+from proxy.policy.target import judge_head, judge_target
+
+log = structlog.get_logger("gateway")
+
+# At the root of a host with path organizations the login state names the organization.
+_WITHOUT_ORGANIZATION = frozenset({"callback", "wsfed"})
+_NOBODY = Organization(name="", id="", hosts=(), upstream="")
+_CLIENT_GONE = 499
+
+
+@dataclass(slots=True)
+class _Line:
+    """What the one log line of a request says of it."""
+
+    started: float
+    organization: str = ""
+    kind: str = ""
+    path: str = ""
+    decision: str = ""
+    reason: str = ""
+    upstream_ms: float | None = None
+
+
+class Gateway:
+    """Every request of the listener. Immutable once made; `streams` is started and closed by the server.
+
+    `pools`: upstream connections by organization's name. `endpoints`: our own, by the path below the prefix.
+    """
+
+    def __init__(
+        self,
+        *,
+        organizations: Sequence[Organization],
+        listen: Listen,
+        sessions: SessionsPort,
+        bearer: BearerLookup,
+        rules_for: RulesFor,
+        endpoints: Mapping[str, Endpoint],
+        pools: Mapping[str, UpstreamPool],
+        pages: Pages,
+        challenge_address: ChallengeAddress,
+        clock: Callable[[], Instant],
+        audit: Audit,
+    ) -> None:
+        self._table = OrganizationTable(organizations, listen.prefix)
+        self._trusted = listen.trusted_proxies
+        self._encoded_slashes = any(organization.allow_encoded_slash for organization in organizations)
+        self._endpoints = endpoints
+        self._answers = Answers(pages, self._table, challenge_address)
+        self._judge = Judge(sessions=sessions, bearer=bearer, rules_for=rules_for, clock=clock, audit=audit)
+        self.streams = OpenStreams(sessions, self._judge)
+        self._forwarder = Forwarder(organizations, pools, self.streams)
+
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Answer one request, whatever it is. Made for `GatewayServer`, whose requests are `web.Request`s."""
+        if not isinstance(request, web.Request):
+            raise TypeError("requests come from GatewayServer")
+        reference = request[REFERENCE] = make_reference()
+        structlog.contextvars.bind_contextvars(reference=reference)
+        line = _Line(started=time.monotonic())
+        status = _CLIENT_GONE
+        try:
+            answer = await self._answer(request, line)
+            status = answer.status
+        except RequestRefused as refused:
+            line.decision, line.reason = "refuse", refused.reason
+            answer = self._answers.refused(request, refused)
+            status = answer.status
+        except ClientGone:
+            answer = Written(_CLIENT_GONE, keep_alive=False)
+        finally:
+            self._log(request, line, status)
+        if not isinstance(answer, Written) and not answer.prepared:
+            answer.headers["Server"] = "claims-proxy"
+        return answer
+
+    async def _answer(self, request: web.Request, line: _Line) -> web.StreamResponse:
+        judge_head(request.method, request.version, request.raw_headers)
+        target = request.raw_path.encode("utf-8", "surrogateescape").decode("latin-1")
+        path = line.path = judge_target(target, allow_encoded_slash=self._encoded_slashes, method=request.method)
+        tls = request.get_extra_info("ssl_object") is not None
+        peer = apparent_peer(request.remote or "", tls, request.headers, self._trusted)
+
+        ours = self._table.endpoint(peer.host, path)
+        organization = ours[0] if ours else self._table.find(peer.host, path)
+        known = organization or _NOBODY
+        line.organization = known.name
+        if self._encoded_slashes and not known.allow_encoded_slash:
+            judge_target(target, allow_encoded_slash=False, method=request.method)
+
+        kind = request_kind(request.method, path, request.headers, known)
+        line.kind = kind
+        facts = RequestFacts(
+            method=request.method,
+            target=target,
+            path=path,
+            scheme=peer.scheme,
+            host=peer.host,
+            authority=peer.authority,
+            client_address=peer.client_address,
+            kind=kind,
+            user_caused=user_caused(request.method, request.headers, kind),
+            user_agent=request.headers.get("User-Agent", ""),
+        )
+        if ours:
+            return await self._own(request, facts, organization, ours[1], line)
+
+        credentials = credentials_of(request, facts, known)
+        judged = await self._judge.judge(facts, known, credentials)
+        passage = Passage(request, facts, known, judged.session, credentials)
+        return await self._carry_out(passage, self._with_origin(judged.decision, request, facts), line)
+
+    async def _own(
+        self, request: web.Request, facts: RequestFacts, organization: Organization | None, name: str, line: _Line
+    ) -> web.StreamResponse:
+        """One of our own endpoints. It runs to its end even if the client goes."""
+        endpoint = self._endpoints.get(name)
+        if endpoint is None or (organization is None and name not in _WITHOUT_ORGANIZATION):
+            line.decision, line.reason = "refuse", "not_found"
+            return self._answers.not_found(request, facts)
+        line.decision, line.reason = "own", name
+        continue_if_expected(request)
+        try:
+            return await endpoint(request, facts, organization)
+        except StoreUnavailable as error:
+            log.warning("store_unreachable", endpoint=name, error=str(error))
+            line.reason = Reason.STORE_UNREACHABLE
+            return self._answers.store_unreachable(request, facts)
+
+    async def _carry_out(self, passage: Passage, decision: Decision, line: _Line) -> web.StreamResponse:
+        request, facts, organization = passage.request, passage.facts, passage.organization
+        line.decision, line.reason = type(decision).__name__.lower(), decision.reason
+        match decision:
+            case Forward():
+                return await self._forward(passage, line)
+            case SignIn():
+                return self._answers.sign_in(request, facts, organization, decision)
+            case Challenge():
+                return self._answers.challenge(request, facts, organization, decision)
+            case Refuse():
+                return self._answers.refuse(request, facts, organization, decision)
+            case _:
+                assert_never(decision)
+
+    async def _forward(self, passage: Passage, line: _Line) -> web.StreamResponse:
+        started = time.monotonic()
+        try:
+            return await self._forwarder.forward(passage)
+        except UpstreamError as error:
+            line.reason = type(error).__name__
+            log.warning("upstream_failed", organization=passage.organization.name, error=str(error), kind=line.reason)
+            return self._answers.upstream_failed(passage.request, passage.facts, error)
+        finally:
+            line.upstream_ms = _milliseconds_since(started)
+
+    def _with_origin(self, decision: Decision, request: web.Request, facts: RequestFacts) -> Decision:
+        """A WebSocket carries cookies from any page of the web, so its Origin must be our own (RFC 6455, 10.2)."""
+        if isinstance(decision, Forward) and facts.kind is RequestKind.WEBSOCKET:
+            origins = request.headers.getall("Origin", ())
+            if len(origins) != 1 or origins[0] != facts.origin:
+                return Refuse(403, Reason.FOREIGN_ORIGIN)
+        return decision
+
+    def _log(self, request: web.Request, line: _Line, status: int) -> None:
+        log.info(
+            "request",
+            decision=line.decision,
+            reason=line.reason,
+            organization=line.organization,
+            kind=line.kind,
+            method=request.method,
+            path=line.path,
+            status=status,
+            duration_ms=_milliseconds_since(line.started),
+            upstream_ms=line.upstream_ms,
+        )
+
+
+def _milliseconds_since(started: float) -> float:
+    return round((time.monotonic() - started) * 1000, 1)

@@ -1,0 +1,155 @@
+"""Whose request it is, and what becomes of it: loads the session, asks policy, carries out what the decision owes."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+from aiohttp import web
+
+from proxy.errors import RequestRefused, StoreUnavailable
+from proxy.gateway.ports import BearerLookup, RulesFor, SessionsPort
+from proxy.model.decision import Challenge, Decision, Ending, Forward, Reason, Refuse, SignIn
+from proxy.model.organization import Organization
+from proxy.model.request import RequestFacts
+from proxy.model.session import CannotTell, EndReason, Live, NoSession, Session, SessionLookup
+from proxy.model.time import Instant
+from proxy.observability.audit import Audit, AuditEvent
+from proxy.policy.access import is_anonymous
+from proxy.policy.decide import decide
+from proxy.policy.limits import ending
+from proxy.sessions.cookie import cookie_names, read_cookies
+
+log = structlog.get_logger("gateway")
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Credentials:
+    """What a request shows: a bearer token, which outranks any cookie, or a session cookie's value, or neither."""
+
+    bearer: str | None = None
+    cookie: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """The decision, the session it speaks of if one is live, and the instant it was taken at."""
+
+    decision: Decision
+    session: Session | None
+    at: Instant
+
+
+def credentials_of(request: web.Request, facts: RequestFacts, organization: Organization) -> Credentials:
+    """Read them from the request's headers.
+
+    Raises RequestRefused(400, "duplicate_cookie" | "duplicate_authorization").
+    """
+    authorizations = request.headers.getall("Authorization", ())
+    if len(authorizations) > 1:
+        raise RequestRefused(400, "duplicate_authorization")
+    cookies = read_cookies(request.headers.getall("Cookie", ()))
+    scheme, _, token = authorizations[0].partition(" ") if authorizations else ("", "", "")
+    if scheme.lower() == "bearer":
+        return Credentials(bearer=token.strip(" \t"))
+    return Credentials(
+        cookie=cookies.get(cookie_names(organization.cookie_suffix, secure=facts.scheme == "https").session)
+    )
+
+
+class Judge:
+    """Takes decisions. `clock` gives UTC seconds."""
+
+    def __init__(
+        self,
+        *,
+        sessions: SessionsPort,
+        bearer: BearerLookup,
+        rules_for: RulesFor,
+        clock: Callable[[], Instant],
+        audit: Audit,
+    ) -> None:
+        self._sessions = sessions
+        self._bearer = bearer
+        self._rules_for = rules_for
+        self._clock = clock
+        self._audit = audit
+
+    async def judge(self, facts: RequestFacts, organization: Organization, credentials: Credentials) -> Judged:
+        """Decide, end what has reached a limit, note activity. A store that cannot tell makes it a Refuse(503)."""
+        rules = self._rules_for(organization)
+        lookup: SessionLookup = NoSession()
+        if not is_anonymous(organization, facts.path):
+            lookup = await self._load(credentials, organization)
+        now = self._clock()
+        decision = decide(facts, organization, lookup, rules, now)
+        if _ends_idle(decision) and isinstance(lookup, Live) and not lookup.from_store:
+            # Another worker may have seen the user a moment ago; only the store knows of all.
+            lookup = await self._load(credentials, organization, past_cache=True)
+            now = self._clock()
+            decision = decide(facts, organization, lookup, rules, now)
+        session = lookup.session if isinstance(lookup, Live) else None
+        if isinstance(decision, SignIn | Challenge) and decision.ending and session:
+            ended = await self._end(session, decision.ending, facts.client_address)
+            return Judged(decision if ended else Refuse(503, Reason.STORE_UNREACHABLE), None, now)
+        if isinstance(decision, Forward) and decision.counts_as_activity and session:
+            self._sessions.note_activity(session, now, rules.inactivity)
+        return Judged(decision, session if decision.reason is Reason.SIGNED_IN else None, now)
+
+    def seems_over(self, session: Session, organization: Organization) -> bool:
+        """Whether a session of a connection that stays open has reached a limit, as far as its copy here tells."""
+        return ending(session, self._rules_for(organization), self._clock()) is not None
+
+    async def still_live(
+        self, session: Session, organization: Organization, credentials: Credentials
+    ) -> Session | None:
+        """The session of a connection that stays open, as it is now; None where it must not carry anything further.
+
+        Where a limit seems reached and the store cannot tell, that is None too: nobody is signed out by it, and the
+        client's next attempt gets the answer of its own.
+        """
+        lookup = await self._load(credentials, organization, past_cache=True)
+        if isinstance(lookup, CannotTell) and not self.seems_over(session, organization):
+            return session
+        if not isinstance(lookup, Live):
+            return None
+        reached = ending(lookup.session, self._rules_for(organization), self._clock())
+        if reached is None:
+            return lookup.session
+        await self._end(lookup.session, reached, "")
+        return None
+
+    async def _load(
+        self, credentials: Credentials, organization: Organization, *, past_cache: bool = False
+    ) -> SessionLookup:
+        if credentials.bearer is not None:
+            return await self._bearer(credentials.bearer, organization, self._clock())
+        if credentials.cookie is None:
+            return NoSession()
+        return await self._sessions.load(credentials.cookie, organization.name, past_cache=past_cache)
+
+    async def _end(self, session: Session, ended: Ending, client_address: str) -> bool:
+        """Whether the session is ended in the store; a bearer's was never there."""
+        if session.is_bearer:
+            return True
+        try:
+            await self._sessions.end(session, ended)
+        except StoreUnavailable as error:
+            log.warning("session_not_ended", organization=session.organization, reason=ended.reason, error=str(error))
+            return False
+        self._audit.record(
+            AuditEvent.SESSION_EXPIRED,
+            organization=session.organization,
+            principal=session.principal.upn or session.principal.name,
+            reason=ended.reason,
+            client_address=client_address,
+            limit_at=ended.at,
+        )
+        return True
+
+
+def _ends_idle(decision: Decision) -> bool:
+    return (
+        isinstance(decision, SignIn | Challenge)
+        and decision.ending is not None
+        and decision.ending.reason is EndReason.INACTIVITY_TIMEOUT
+    )

@@ -1,0 +1,51 @@
+"""What the gateway needs of others, as `app` fills it in."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+from aiohttp import web
+
+from proxy.model.decision import Ending
+from proxy.model.organization import Organization
+from proxy.model.request import RequestFacts
+from proxy.model.session import EndReason, Session, SessionLookup
+from proxy.model.settings import TimeRules
+from proxy.model.time import Instant, Seconds
+
+
+class SessionsPort(Protocol):
+    """What the gateway needs of `sessions.service.Sessions`."""
+
+    async def load(self, cookie: str | None, organization: str, *, past_cache: bool = False) -> SessionLookup:
+        """Whose cookie it is; `past_cache` asks the store itself. Never raises StoreUnavailable."""
+
+    async def end(self, session: Session, ending: Ending) -> None:
+        """End a session. Idempotent. Raises StoreUnavailable."""
+
+    def note_activity(self, session: Session, now: Instant, inactivity: Seconds | None) -> None:
+        """The user was there at this instant."""
+
+    def watch(self, session: Session, on_end: Callable[[EndReason], None]) -> Callable[[], None]:
+        """Call back once when the session is ended anywhere; returns what stops the watching."""
+
+
+BearerLookup: TypeAlias = Callable[[str, Organization, Instant], Awaitable[SessionLookup]]
+"""(token, organization, now) -> Live, BearerRefused or CannotTell."""
+
+Endpoint: TypeAlias = Callable[[web.Request, RequestFacts, Organization | None], Awaitable[web.StreamResponse]]
+"""One of our own endpoints below the prefix; the organization is None where the login state names it."""
+
+RulesFor: TypeAlias = Callable[[Organization], TimeRules]
+
+
+@dataclass(frozen=True, slots=True)
+class BearerAddress:
+    """Where an API client gets a token: the provider's authorization endpoint, and the resource to ask one for."""
+
+    authorization_uri: str
+    resource_id: str
+
+
+ChallengeAddress: TypeAlias = Callable[[Organization, RequestFacts], BearerAddress | None]
+"""None where an organization's provider issues no bearer tokens, or does not say where."""

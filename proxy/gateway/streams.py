@@ -1,0 +1,129 @@
+"""WebSockets and event streams that are open, each with the session that opened it.
+
+A request is judged when it comes; what stays open is judged again, every second, and is cut within five seconds of a
+sign-out or of the session's end. At a stop all are cut.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TypeAlias
+
+import structlog
+
+from proxy.gateway.judgement import Credentials, Judge
+from proxy.gateway.ports import SessionsPort
+from proxy.model.organization import Organization
+from proxy.model.session import Session
+
+log = structlog.get_logger("gateway")
+
+_BETWEEN_CHECKS = 1.0
+# A bearer's session is never stored, so nobody tells of its end: its token is looked up anew every so many checks.
+_CHECKS_PER_BEARER = 4
+_AT_ONCE = 256
+
+
+class Cut(StrEnum):
+    """Why an open stream is cut."""
+
+    SESSION_ENDED = "session_ended"
+    STOPPING = "stopping"
+
+
+OnCut: TypeAlias = Callable[[Cut], None]
+
+
+@dataclass(slots=True, eq=False)
+class _Stream:
+    session: Session | None
+    organization: Organization
+    credentials: Credentials
+    on_cut: OnCut
+
+
+class OpenStreams:
+    """The registry. `start` it within the event loop and `close` it there."""
+
+    def __init__(self, sessions: SessionsPort, judge: Judge) -> None:
+        self._sessions = sessions
+        self._judge = judge
+        self._streams: set[_Stream] = set()
+        self._task: asyncio.Task[None] | None = None
+        self._checks = 0
+
+    def __len__(self) -> int:
+        return len(self._streams)
+
+    def start(self) -> None:
+        """Check from now on."""
+        self._task = asyncio.get_running_loop().create_task(self._check_forever())
+
+    async def close(self) -> None:
+        """Cut all and stop checking."""
+        for stream in list(self._streams):
+            self._cut(stream, Cut.STOPPING)
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+            self._task = None
+
+    def add(
+        self, session: Session | None, organization: Organization, credentials: Credentials, on_cut: OnCut
+    ) -> Callable[[], None]:
+        """Keep an eye on a stream; `on_cut` is called once, at most. Returns what takes the stream off the list.
+
+        `session` None: the path is anonymous, only a stop cuts it.
+        """
+        stream = _Stream(session, organization, credentials, on_cut)
+        self._streams.add(stream)
+        unwatch: Callable[[], None] = lambda: None  # noqa: E731 - nothing to take back
+        if session is not None and not session.is_bearer:
+            unwatch = self._sessions.watch(session, lambda _reason: self._cut(stream, Cut.SESSION_ENDED))
+
+        def remove() -> None:
+            self._streams.discard(stream)
+            unwatch()
+
+        return remove
+
+    async def check(self) -> None:
+        """Look at every stream's session once, and cut what has none any more."""
+        self._checks += 1
+        bearers_too = self._checks % _CHECKS_PER_BEARER == 0
+        streams = list(self._streams)
+        for start in range(0, len(streams), _AT_ONCE):
+            due = [stream for stream in streams[start : start + _AT_ONCE] if self._is_due(stream, bearers_too)]
+            await asyncio.gather(*(self._check(stream) for stream in due))
+            await asyncio.sleep(0)  # requests come first
+
+    def _is_due(self, stream: _Stream, bearers_too: bool) -> bool:
+        session = stream.session
+        if session is None:
+            return False
+        return (bearers_too and session.is_bearer) or self._judge.seems_over(session, stream.organization)
+
+    async def _check(self, stream: _Stream) -> None:
+        if stream.session is None:
+            return
+        session = await self._judge.still_live(stream.session, stream.organization, stream.credentials)
+        if session is None:
+            self._cut(stream, Cut.SESSION_ENDED)
+        else:
+            stream.session = session
+
+    def _cut(self, stream: _Stream, why: Cut) -> None:
+        if stream in self._streams:
+            self._streams.discard(stream)
+            log.info("stream_cut", organization=stream.organization.name, reason=why)
+            stream.on_cut(why)
+
+    async def _check_forever(self) -> None:
+        while True:
+            await asyncio.sleep(_BETWEEN_CHECKS)
+            try:
+                await self.check()
+            except Exception:
+                # One failed round must not end all later ones.
+                log.exception("streams_not_checked")

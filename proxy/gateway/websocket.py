@@ -1,0 +1,151 @@
+"""WebSockets: after 101 the bytes pass both ways as they are, and a close frame of ours ends what must end.
+
+Source: RFC 6455, sections 5.2 (frames), 5.5.1 and 7.4.1 (close and its codes).
+"""
+
+import asyncio
+from typing import TYPE_CHECKING, cast
+
+from aiohttp import web
+
+from proxy.errors import UpstreamError
+from proxy.gateway.streams import Cut
+from proxy.gateway.upstream.tunnel import UpstreamTunnel
+from proxy.gateway.written import ClientGone, connection_of, send
+
+if TYPE_CHECKING:
+    from aiohttp.http import WebSocketReader
+
+_CLOSE_CODES = {Cut.SESSION_ENDED: 1008, Cut.STOPPING: 1001}
+_CLOSE = 0x88
+_MASKED, _LENGTH = 0x80, 0x7F
+_LENGTH_BYTES = {126: 2, 127: 8}
+# A client that reads nothing must not keep the connection open by it.
+_FLUSH_SECONDS = 2.0
+# Bytes of the client that wait for the upstream; above it the client is not read.
+_HELD = 256 * 1024
+
+
+class FrameTracker:
+    """Knows, of a direction's bytes, where frames end: only there may a frame be put in between."""
+
+    def __init__(self) -> None:
+        self._head = bytearray()
+        self._left = 0
+
+    @property
+    def at_boundary(self) -> bool:
+        """Whether the bytes so far are whole frames."""
+        return not self._head and not self._left
+
+    def feed(self, data: bytes) -> None:
+        """Read on."""
+        position = 0
+        while position < len(data):
+            if self._left:
+                step = min(self._left, len(data) - position)
+                self._left -= step
+                position += step
+                continue
+            wanted = _head_size(self._head) - len(self._head)
+            self._head += data[position : position + wanted]
+            position += wanted
+            if len(self._head) >= _head_size(self._head):
+                self._left = _payload_size(self._head)
+                self._head.clear()
+
+
+def _head_size(head: bytearray) -> int:
+    """How many bytes a frame's head has, as far as its first two tell."""
+    if len(head) < 2:  # noqa: PLR2004 - the bytes that every frame begins with
+        return 2
+    return 2 + _LENGTH_BYTES.get(head[1] & _LENGTH, 0) + (4 if head[1] & _MASKED else 0)
+
+
+def _payload_size(head: bytearray) -> int:
+    short = head[1] & _LENGTH
+    return int.from_bytes(head[2 : 2 + _LENGTH_BYTES[short]], "big") if short in _LENGTH_BYTES else short
+
+
+def close_frame(code: int, reason: str) -> bytes:
+    """A server's close frame. `reason`: at most 123 bytes."""
+    payload = code.to_bytes(2, "big") + reason.encode()
+    return bytes((_CLOSE, len(payload))) + payload
+
+
+class Tunnel:
+    """The bytes of one WebSocket. `cut` may be called at any time; `run` then returns."""
+
+    def __init__(self, request: web.Request, stream: UpstreamTunnel) -> None:
+        self._request = request
+        self._connection = connection_of(request)
+        self._stream = stream
+        self._frames = FrameTracker()
+        self._from_client = bytearray()
+        self._client_ended = False
+        self._news = asyncio.Event()
+        self._over = asyncio.get_running_loop().create_future()
+
+    async def run(self) -> None:
+        """Until either side ends, or it is cut. Takes what the client sent behind its head, too."""
+        loop = asyncio.get_running_loop()
+        pumps = [loop.create_task(self._to_client()), loop.create_task(self._to_upstream())]
+        # aiohttp hands every byte after an upgrade to a parser of this shape: the one way to have them raw.
+        self._connection.set_parser(cast("WebSocketReader", self))
+        try:
+            await asyncio.wait([*pumps, self._over], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for pump in pumps:
+                pump.cancel()
+            await asyncio.gather(*pumps, return_exceptions=True)
+            self._stream.close()
+
+    def cut(self, why: Cut) -> None:
+        """End it: with a close frame where one fits in, else by cutting the connection."""
+        transport = self._connection.transport
+        if transport is not None and self._frames.at_boundary:
+            transport.write(close_frame(_CLOSE_CODES[why], why.value))
+            asyncio.get_running_loop().call_later(_FLUSH_SECONDS, transport.abort)
+        else:
+            self._connection.abort()
+        if not self._over.done():
+            self._over.set_result(None)
+
+    # What aiohttp's protocol calls.
+
+    def feed_data(self, data: bytes) -> tuple[bool, bytes]:
+        """Bytes of the client."""
+        self._from_client += data
+        if len(self._from_client) > _HELD:
+            self._connection.pause_reading()
+        self._news.set()
+        return False, b""
+
+    def feed_eof(self) -> None:
+        """The client has gone."""
+        self._client_ended = True
+        self._news.set()
+
+    async def _to_client(self) -> None:
+        try:
+            while data := await self._stream.read():
+                self._frames.feed(data)
+                await send(self._request, data)
+        except (ClientGone, UpstreamError):
+            return
+
+    async def _to_upstream(self) -> None:
+        try:
+            while True:
+                await self._news.wait()
+                self._news.clear()
+                data = bytes(self._from_client)
+                self._from_client.clear()
+                self._stream.write(data)
+                await self._stream.drain()
+                if self._client_ended:
+                    return
+                if len(data) > _HELD:
+                    self._connection.resume_reading()
+        except UpstreamError:
+            return

@@ -1,0 +1,69 @@
+"""Answers that go out as bytes: aiohttp's own response objects would add headers, framing and a content type."""
+
+import asyncio
+
+from aiohttp import web
+
+from proxy.errors import ClaimsProxyError
+from proxy.gateway.connection import Connection
+
+CLIENT_IDLE_SECONDS = 120.0
+
+
+class ClientGone(ClaimsProxyError):
+    """The client closed the connection, or neither sent nor took a byte for too long. Nobody is left to answer."""
+
+
+class Written(web.StreamResponse):
+    """Says to aiohttp's server that the answer is out, and whether the connection may carry another request."""
+
+    def __init__(self, status: int, *, keep_alive: bool) -> None:
+        super().__init__(status=status)
+        self._keep_alive = keep_alive
+
+    async def prepare(self, request: web.BaseRequest) -> None:
+        """Nothing: the head is out."""
+
+    async def write_eof(self, data: bytes = b"") -> None:
+        """Nothing: the body is out."""
+
+
+def connection_of(request: web.Request) -> Connection:
+    """The client connection of a request. TypeError for a request of another server than ours."""
+    connection = request.protocol
+    if not isinstance(connection, Connection):
+        raise TypeError("a request of another server than GatewayServer")
+    return connection
+
+
+async def send(request: web.Request, data: bytes) -> None:
+    """Write to the client with back-pressure. Raises ClientGone."""
+    try:
+        async with asyncio.timeout(CLIENT_IDLE_SECONDS):
+            await request.writer.write(data)
+    except (ConnectionError, TimeoutError) as error:
+        raise ClientGone(str(error)) from error
+
+
+def head_bytes(status: int, reason: bytes, headers: list[tuple[bytes, bytes]]) -> bytes:
+    """A status line and header fields, with the empty line after them."""
+    lines = [b"HTTP/1.1 %d %b\r\n" % (status, reason)]
+    lines += [b"%b: %b\r\n" % header for header in headers]
+    lines.append(b"\r\n")
+    return b"".join(lines)
+
+
+def is_http_11(request: web.Request) -> bool:
+    """Whether the client knows chunks and interim answers."""
+    return request.version >= (1, 1)
+
+
+def continue_if_expected(request: web.Request) -> None:
+    """Answer `Expect: 100-continue` now that the body is wanted (RFC 9110, section 10.1.1)."""
+    if expects_continue(request) and request.transport is not None:
+        request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+
+def expects_continue(request: web.Request) -> bool:
+    """Whether the client waits for 100 before it sends its body."""
+    return is_http_11(request) and request.headers.get("Expect", "").lower() == "100-continue"
