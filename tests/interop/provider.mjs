@@ -8,10 +8,12 @@
 //   ttl           seconds: {"IdToken": 3600, "AccessToken": 3600, "Session": 28800}
 //   pkce          true: every client must send S256
 //   resources     audiences of access tokens that are to be JWTs (RFC 8707)
+//   clock_file    a file with seconds to be added to the wall clock, read whenever the time is asked for
 //   conform       false: claims stand in the id token; true: at userinfo alone
 //
 // Prints {"issuer": …} when it listens, and ends when its standard input does.
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import process from 'node:process';
 import Provider from 'oidc-provider';
 
@@ -20,6 +22,11 @@ const settings = {
   ...JSON.parse(process.argv[2]),
 };
 const issuer = `http://${settings.host}:${settings.port}`;
+
+if (settings.clock_file) {
+  const wall = Date.now;
+  Date.now = () => wall() + 1000 * Number(readFileSync(settings.clock_file, 'utf8'));
+}
 
 const KINDS = {
   RS256: () => generateKeyPairSync('rsa', { modulusLength: 2048 }),

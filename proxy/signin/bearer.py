@@ -1,0 +1,106 @@
+"""Sessions made from bearer tokens: never stored, ended by the token's own end, kept while they are asked for."""
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import structlog
+
+from proxy.errors import ProviderError, StoreUnavailable, TokenRefused
+from proxy.model.organization import Organization
+from proxy.model.session import BearerRefused, CannotTell, Live, Session, SessionLookup
+from proxy.model.time import Instant
+from proxy.policy.client import client_kind
+from proxy.signin.provider import Provider
+from proxy.tokens.claims import verified_token
+
+log = structlog.get_logger("signin")
+
+_KEPT = 20_000
+_MARK_SECONDS = 5.0
+"""How often a sign-out mark is looked at again, so that a signed-out user's token opens nothing for longer."""
+
+
+class MarksOfSessions(Protocol):
+    """What bearer tokens need of `sessions.service.Sessions`."""
+
+    async def signed_out_after(self, principal_key: str, organization: str) -> Instant | None:
+        """The principal's sign-out mark. Raises StoreUnavailable."""
+
+
+@dataclass(slots=True)
+class _Kept:
+    """A token that kept every rule, and when the principal's mark was last looked at."""
+
+    session: Session
+    marked_at: Instant
+
+
+class BearerSessions:
+    """Bearer tokens of all organizations, by organization and SHA-256 of the token, the least used forgotten first."""
+
+    def __init__(self, providers: Mapping[str, Provider], sessions: MarksOfSessions) -> None:
+        self._providers = providers
+        self._sessions = sessions
+        self._kept: OrderedDict[tuple[str, bytes], _Kept] = OrderedDict()
+
+    async def lookup(self, token: str, organization: Organization, now: Instant) -> SessionLookup:
+        """Whose token it is. CannotTell where provider or store must be asked and do not answer."""
+        key = (organization.name, hashlib.sha256(token.encode("utf-8", "surrogateescape")).digest())
+        kept = self._kept.get(key)
+        try:
+            if kept is None:
+                kept = _Kept(await self._verified(token, organization, now), float("-inf"))
+            if now - kept.marked_at >= _MARK_SECONDS:
+                await self._check_mark(kept.session)
+                kept.marked_at = now
+        except TokenRefused as refused:
+            self._kept.pop(key, None)
+            log.info("bearer_refused", reason=refused.reason, organization=organization.name)
+            return BearerRefused(refused.reason)
+        except (ProviderError, StoreUnavailable) as error:
+            log.warning("bearer_unknown", detail=str(error), organization=organization.name)
+            return CannotTell()
+        if now >= kept.session.token_end:
+            self._kept.pop(key, None)
+            return BearerRefused("expired")
+        self._remember(key, kept)
+        return Live(kept.session, from_store=True)
+
+    async def _verified(self, token: str, organization: Organization, now: Instant) -> Session:
+        provider = self._providers[organization.identity_provider]
+        verified = verified_token(await provider.access_claims(token, now), provider.settings)
+        kind = client_kind(organization.exempt_clients, verified.client_id, "", "", bearer=True)
+        return Session(
+            reference=None,
+            organization=organization.name,
+            principal=verified.principal,
+            signed_in_at=verified.issued_at if verified.issued_at is not None else now,
+            token_end=verified.ends_at,
+            last_activity=now,
+            client_kind=kind,
+            authenticated_at=verified.authenticated_at,
+            provider_session=verified.provider_session,
+            subject=verified.subject,
+        )
+
+    async def _check_mark(self, session: Session) -> None:
+        mark = await self._sessions.signed_out_after(session.principal.key, session.organization)
+        # A token issued in the mark's own second may be older than the mark: `iat` has whole seconds.
+        if mark is not None and session.signed_in_at <= mark:
+            raise TokenRefused("signed_out", "issued before the principal signed out")
+
+    def _remember(self, key: tuple[str, bytes], kept: _Kept) -> None:
+        self._kept[key] = kept
+        self._kept.move_to_end(key)
+        if len(self._kept) > _KEPT:
+            self._kept.popitem(last=False)
+
+    def challenge_address(self, organization: Organization) -> tuple[str, str]:
+        """(authorization_uri, resource_id): where a client of the API gets a token, and for what."""
+        provider = self._providers[organization.identity_provider]
+        settings, metadata = provider.settings, provider.known_metadata
+        address = metadata.authorization_endpoint if metadata else f"{settings.issuer.rstrip('/')}/oauth2/authorize"
+        return address, settings.resource or settings.client_id

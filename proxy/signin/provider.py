@@ -1,0 +1,284 @@
+"""All network to identity providers: discovery, keys, the token endpoint. Bounded in time and size, no redirects."""
+
+import asyncio
+import base64
+import ipaddress
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from urllib.parse import quote_plus, urlsplit
+
+import aiohttp
+import structlog
+
+from proxy.errors import ProviderError, ProviderMisconfigured, ProviderUnavailable, SignInRefused
+from proxy.model.principal import VerifiedToken
+from proxy.model.provider import ClientAuthentication, IdentityProvider, ProviderMetadata
+from proxy.model.time import Instant
+from proxy.tokens.claims import verified_token
+from proxy.tokens.jwt import AccessTokenExpectation, IdTokenExpectation, verify_access_token, verify_id_token
+from proxy.tokens.keys import KeySet, UnknownKey
+from proxy.tokens.strict import parse_object
+
+log = structlog.get_logger("signin")
+
+_TIMEOUT = aiohttp.ClientTimeout(total=10, connect=5)
+_LARGEST_ANSWER = 1024 * 1024
+_METADATA_SECONDS = 12 * 3600.0
+_KEYS_SECONDS = 3600.0
+_LAST_KNOWN_GOOD_SECONDS = 3600.0
+_REFETCH_SECONDS = 300.0
+_RETRY_SECONDS = 5.0
+_OK, _SERVER_FAULT = 200, 500
+# Algorithms of id tokens that we know and a provider may state; `none` and HMAC are never among them.
+_ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class TokenResponse:
+    """What the token endpoint answered (OpenID Connect Core, section 3.1.3.3)."""
+
+    id_token: str
+    access_token: str | None = None
+    refresh_token: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """Keys, and when they were fetched and last asked for because of an unknown one."""
+
+    keys: KeySet
+    fetched_at: Instant
+
+
+class Provider:
+    """One identity provider. Nothing is fetched before it is needed, so one that is down keeps nobody from starting."""
+
+    def __init__(self, settings: IdentityProvider, http: aiohttp.ClientSession, clock: Callable[[], Instant]) -> None:
+        self.settings = settings
+        self._http = http
+        self._clock = clock
+        self._metadata: ProviderMetadata | None = None
+        self._metadata_due: Instant = 0.0
+        self._known: _Known | None = None
+        self._keys_due: Instant = 0.0
+        self._refetch_allowed: Instant = 0.0
+        self._metadata_lock = asyncio.Lock()
+        self._keys_lock = asyncio.Lock()
+
+    @property
+    def known_metadata(self) -> ProviderMetadata | None:
+        """The metadata if they were fetched before; asks nobody."""
+        return self._metadata
+
+    async def metadata(self) -> ProviderMetadata:
+        """The discovery document, fetched every 12 hours; the last good one is kept while that fails.
+
+        Raises ProviderUnavailable, ProviderMisconfigured where there is none to fall back on.
+        """
+        async with self._metadata_lock:
+            now = self._clock()
+            if self._metadata is not None and now < self._metadata_due:
+                return self._metadata
+            url = f"{self.settings.issuer.rstrip('/')}/.well-known/openid-configuration"
+            try:
+                self._metadata = _metadata(await self._get(url), self.settings.issuer)
+            except ProviderError as error:
+                if self._metadata is None:
+                    raise
+                log.warning("provider_metadata_kept", provider=self.settings.name, error=str(error))
+                self._metadata_due = now + _REFETCH_SECONDS
+            else:
+                self._metadata_due = now + _METADATA_SECONDS
+            return self._metadata
+
+    async def keys(self) -> KeySet:
+        """The signing keys, fetched every hour; while that fails the last good ones serve for one hour more.
+
+        Raises ProviderUnavailable, ProviderMisconfigured.
+        """
+        async with self._keys_lock:
+            now = self._clock()
+            if self._known is not None and now < self._keys_due:
+                return self._known.keys
+            try:
+                return await self._fetch_keys()
+            except ProviderError as error:
+                if self._known is None or now >= self._known.fetched_at + _KEYS_SECONDS + _LAST_KNOWN_GOOD_SECONDS:
+                    raise
+                log.warning("provider_keys_kept", provider=self.settings.name, error=str(error))
+                self._keys_due = now + _RETRY_SECONDS
+                return self._known.keys
+
+    async def keys_after_unknown(self) -> KeySet:
+        """Keys fetched anew, for a token names one that we do not know; at most once in 5 minutes, else those we have.
+
+        Anybody can name keys at random; the provider must not be asked for each (OpenID Connect Core, 10.1.1).
+        """
+        asked_at = self._clock()
+        async with self._keys_lock:
+            now = self._clock()
+            if self._known is not None and (self._known.fetched_at > asked_at or now < self._refetch_allowed):
+                return self._known.keys
+            self._refetch_allowed = now + _REFETCH_SECONDS
+            return await self._fetch_keys()
+
+    async def _fetch_keys(self) -> KeySet:
+        document = await self._get((await self.metadata()).jwks_uri)
+        keys = KeySet.from_jwks(document)
+        now = self._clock()
+        for left_out in keys.left_out:
+            log.info("provider_key_left_out", provider=self.settings.name, key=str(left_out))
+        self._known = _Known(keys, now)
+        self._keys_due = now + _KEYS_SECONDS
+        return keys
+
+    async def exchange(self, code: str, verifier: str, redirect_uri: str) -> TokenResponse:
+        """Redeem an authorization code (RFC 6749, section 4.1.3; RFC 7636, section 4.5).
+
+        Raises SignInRefused where the provider refuses it, ProviderUnavailable, ProviderMisconfigured.
+        """
+        settings = self.settings
+        form = {
+            "grant_type": "authorization_code",
+            "code": code,
+            "redirect_uri": redirect_uri,
+            "code_verifier": verifier,
+        }
+        headers = {"Accept": "application/json"}
+        if settings.client_authentication is ClientAuthentication.SECRET_BASIC:
+            pair = f"{quote_plus(settings.client_id)}:{quote_plus(settings.client_secret)}"
+            headers["Authorization"] = f"Basic {base64.b64encode(pair.encode()).decode()}"
+        else:
+            form |= {"client_id": settings.client_id, "client_secret": str(settings.client_secret)}
+        status, body = await self._ask("POST", (await self.metadata()).token_endpoint, data=form, headers=headers)
+        if status >= _SERVER_FAULT:
+            raise ProviderUnavailable(f"the token endpoint answered {status}")
+        answer = _object(body, "the token endpoint")
+        if status != _OK or "error" in answer:
+            raise SignInRefused(
+                "provider_refused", f"the token endpoint answered {status}: {_word(answer.get('error'))}"
+            )
+        id_token, access, refresh = (answer.get(name) for name in ("id_token", "access_token", "refresh_token"))
+        if not isinstance(id_token, str):
+            raise ProviderMisconfigured("the token endpoint gave no id_token; is the scope openid granted?")
+        return TokenResponse(
+            id_token, access if isinstance(access, str) else None, refresh if isinstance(refresh, str) else None
+        )
+
+    async def verify(self, response: TokenResponse, nonce: str, now: Instant) -> VerifiedToken:
+        """What a token response says, once its tokens keep every rule.
+
+        Raises TokenRefused, ProviderUnavailable, ProviderMisconfigured.
+        """
+        metadata = await self.metadata()
+        expected = IdTokenExpectation(
+            issuer=metadata.issuer,
+            client_id=self.settings.client_id,
+            nonce=nonce,
+            algorithms=metadata.id_token_signing_algs,
+            leeway=self.settings.leeway,
+            maximum_lifetime=self.settings.maximum_token_lifetime,
+            access_token=response.access_token,
+        )
+        claims = await self._with_keys(lambda keys: verify_id_token(response.id_token, keys, expected, now))
+        if self.settings.resource is None:
+            return verified_token(claims, self.settings)
+        if response.access_token is None:
+            raise ProviderMisconfigured("a resource was asked for, and no access token came")
+        access = await self.access_claims(response.access_token, now)
+        return verified_token(claims, self.settings, access_claims=access)
+
+    async def access_claims(self, token: str, now: Instant) -> dict[str, object]:
+        """The claims of an access token for us. Raises TokenRefused, ProviderUnavailable, ProviderMisconfigured."""
+        metadata, settings = await self.metadata(), self.settings
+        issuers = (metadata.issuer, metadata.access_token_issuer)
+        audiences = (settings.resource, settings.client_id, f"microsoft:identityserver:{settings.client_id}")
+        expected = AccessTokenExpectation(
+            issuers=tuple(issuer for issuer in issuers if issuer),
+            audiences=tuple(audience for audience in audiences if audience),
+            algorithms=metadata.id_token_signing_algs,
+            leeway=settings.leeway,
+            maximum_lifetime=settings.maximum_token_lifetime,
+        )
+        return await self._with_keys(lambda keys: verify_access_token(token, keys, expected, now))
+
+    async def _with_keys(self, verify: Callable[[KeySet], dict[str, object]]) -> dict[str, object]:
+        try:
+            return verify(await self.keys())
+        except UnknownKey:
+            return verify(await self.keys_after_unknown())
+
+    async def _get(self, url: str) -> dict[str, object]:
+        status, body = await self._ask("GET", url, headers={"Accept": "application/json"})
+        if status >= _SERVER_FAULT:
+            raise ProviderUnavailable(f"{url} answered {status}")
+        if status != _OK:
+            raise ProviderMisconfigured(f"{url} answered {status}; 200 would be right, redirects are not followed")
+        return _object(body, url)
+
+    async def _ask(
+        self, method: str, url: str, *, headers: Mapping[str, str], data: Mapping[str, str] | None = None
+    ) -> tuple[int, bytes]:
+        try:
+            async with self._http.request(
+                method, url, headers=headers, data=data, timeout=_TIMEOUT, allow_redirects=False
+            ) as answer:
+                body = await answer.content.read(_LARGEST_ANSWER + 1)
+                while len(body) <= _LARGEST_ANSWER and not answer.content.at_eof():
+                    body += await answer.content.read(_LARGEST_ANSWER + 1 - len(body))
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise ProviderUnavailable(f"{url}: {type(error).__name__}: {error}") from error
+        if len(body) > _LARGEST_ANSWER:
+            raise ProviderMisconfigured(f"{url} answered more than {_LARGEST_ANSWER} bytes")
+        return answer.status, body
+
+
+def _object(body: bytes, where: str) -> dict[str, object]:
+    try:
+        return parse_object(body)
+    except ValueError as error:
+        raise ProviderMisconfigured(f"{where} answered no usable JSON: {error}") from error
+
+
+def _word(value: object) -> str:
+    """An error code of the provider's, as far as it is one (RFC 6749, section 5.2)."""
+    return value[:64] if isinstance(value, str) and value.replace("_", "").isalnum() else "(no error code)"
+
+
+def _metadata(document: Mapping[str, object], issuer: str) -> ProviderMetadata:
+    """The discovery document as a value (OpenID Connect Discovery, sections 3 and 4.3)."""
+    stated = document.get("issuer")
+    if stated != issuer:
+        raise ProviderMisconfigured(f"discovery states the issuer {str(stated)[:200]!r}; {issuer!r} is configured")
+    algorithms = document.get("id_token_signing_alg_values_supported")
+    known = tuple(name for name in algorithms if name in _ALGORITHMS) if isinstance(algorithms, list) else ()
+    access_token_issuer = document.get("access_token_issuer")
+    metadata = ProviderMetadata(
+        issuer=issuer,
+        authorization_endpoint=_endpoint(document, "authorization_endpoint"),
+        token_endpoint=_endpoint(document, "token_endpoint"),
+        jwks_uri=_endpoint(document, "jwks_uri"),
+        access_token_issuer=access_token_issuer if isinstance(access_token_issuer, str) else None,
+        iss_in_response=document.get("authorization_response_iss_parameter_supported") is True,
+        id_token_signing_algs=known or ("RS256",),
+    )
+    if "end_session_endpoint" in document:
+        metadata = replace(metadata, end_session_endpoint=_endpoint(document, "end_session_endpoint"))
+    return metadata
+
+
+def _endpoint(document: Mapping[str, object], name: str) -> str:
+    value = document.get(name)
+    if not isinstance(value, str):
+        raise ProviderMisconfigured(f"discovery states no {name}")
+    parts = urlsplit(value)
+    if parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(parts.hostname or "")):
+        return value
+    raise ProviderMisconfigured(f"discovery states {name} {value[:200]!r}; an https URL would be right")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

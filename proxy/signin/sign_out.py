@@ -1,0 +1,153 @@
+"""`sign-out` and `signed-out`: the session ends here first, then at the provider."""
+
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+import structlog
+from aiohttp import web
+
+from proxy.errors import ProviderError, StoreUnavailable
+from proxy.model.decision import Ending
+from proxy.model.organization import Organization
+from proxy.model.request import RequestFacts
+from proxy.model.session import CannotTell, EndReason, Live, Session, SessionLookup
+from proxy.model.settings import TimeRules
+from proxy.model.time import Instant
+from proxy.observability.audit import Audit, AuditEvent
+from proxy.pages.render import Page, Pages
+from proxy.sessions.cookie import cookie_names, expire_cookie, read_cookies
+from proxy.signin import oidc
+from proxy.signin.answers import failed, redirect, sign_in_path
+from proxy.signin.provider import Provider
+
+log = structlog.get_logger("signin")
+
+# Not "cookies": that would also take the cookies of other organizations on this host and, by registrable domain, of its
+# neighbours; ours are expired by name. Cached pages and stored data of the application go.
+_CLEARED = '"cache", "storage"'
+
+
+class SignOutSessions(Protocol):
+    """What signing out needs of `sessions.service.Sessions`."""
+
+    async def load(self, cookie: str | None, organization: str, *, past_cache: bool = False) -> SessionLookup:
+        """Whose cookie it is."""
+
+    async def end(self, session: Session, ending: Ending) -> None:
+        """End it everywhere. Raises StoreUnavailable."""
+
+    async def id_token(self, cookie: str, organization: str) -> str | None:
+        """The id token of the session. Raises StoreUnavailable."""
+
+
+class SignOutRoutes:
+    """The endpoints of a sign-out."""
+
+    def __init__(
+        self,
+        *,
+        sessions: SignOutSessions,
+        providers: Mapping[str, Provider],
+        rules_for: Callable[[Organization], TimeRules],
+        pages: Pages,
+        clock: Callable[[], Instant],
+        audit: Audit,
+        mount: Callable[[Organization], str],
+    ) -> None:
+        self._sessions = sessions
+        self._providers = providers
+        self._rules_for = rules_for
+        self._pages = pages
+        self._clock = clock
+        self._audit = audit
+        self._mount = mount
+
+    async def sign_out(
+        self, request: web.Request, facts: RequestFacts, organization: Organization | None
+    ) -> web.StreamResponse:
+        """GET asks; POST from our own origin does it. No other site can sign anybody out."""
+        if organization is None:
+            return self._pages.respond(request, Page.NOT_FOUND, status=404)
+        match request.method:
+            case "GET" | "HEAD":
+                return await self._ask(request, organization)
+            case "POST":
+                if request.headers.getall("Origin", []) != [facts.origin]:
+                    return self._pages.respond(request, Page.FORBIDDEN, status=403)
+                return await self._end(request, facts, organization)
+            case _:
+                return web.Response(status=405, headers={"Allow": "GET, HEAD, POST"})
+
+    async def signed_out(
+        self, request: web.Request, _facts: RequestFacts, organization: Organization | None
+    ) -> web.StreamResponse:
+        """The page afterwards."""
+        if organization is None:
+            return self._pages.respond(request, Page.NOT_FOUND, status=404)
+        path = sign_in_path(self._mount(organization), f"{organization.path}/")
+        return self._pages.respond(
+            request, Page.SIGNED_OUT, status=200, sign_in=path, organization=organization.friendly_name
+        )
+
+    async def _ask(self, request: web.Request, organization: Organization) -> web.StreamResponse:
+        endpoint = await self._end_session_endpoint(organization)
+        return self._pages.respond(
+            request,
+            Page.SIGN_OUT,
+            status=200,
+            action=f"{self._mount(organization)}/sign-out",
+            cancel=f"{organization.path}/",
+            form_action=[endpoint] if endpoint else [],
+            organization=organization.friendly_name,
+        )
+
+    async def _end(self, request: web.Request, facts: RequestFacts, organization: Organization) -> web.StreamResponse:
+        secure = facts.scheme == "https"
+        names = cookie_names(organization.cookie_suffix, secure=secure)
+        cookie = read_cookies(request.headers.getall("Cookie", [])).get(names.session)
+        lookup = await self._sessions.load(cookie, organization.name)
+        id_token, ended = None, not isinstance(lookup, CannotTell)
+        if isinstance(lookup, Live) and cookie is not None:
+            try:
+                id_token = await self._sessions.id_token(cookie, organization.name)
+                await self._end_session(lookup.session, facts, organization)
+            except StoreUnavailable as error:
+                log.warning("sign_out_failed", reason="store_unreachable", detail=str(error))
+                ended = False
+        if not ended:
+            # The cookie stays: without it the browser could not end the session later, and the session would live on.
+            path = f"{self._mount(organization)}/sign-out"
+            return failed(
+                self._pages, request, "store_unreachable", sign_in=path, organization=organization.friendly_name
+            )
+        gone = [expire_cookie(names.session, secure=secure, same_site=organization.same_site)]
+        gone += [expire_cookie(name, secure=secure, same_site=organization.same_site) for name in names.logins()]
+        response = redirect(303, await self._next_stop(facts, organization, id_token), gone)
+        response.headers["Clear-Site-Data"] = _CLEARED
+        return response
+
+    async def _end_session(self, session: Session, facts: RequestFacts, organization: Organization) -> None:
+        owes = self._rules_for(organization).sign_out_owes_credentials
+        await self._sessions.end(session, Ending(EndReason.SIGNED_OUT, self._clock(), owes_credentials=owes))
+        self._audit.record(
+            AuditEvent.SIGNED_OUT,
+            organization=organization.name,
+            principal=session.principal.upn or session.principal.name,
+            client_address=facts.client_address,
+        )
+
+    async def _next_stop(self, facts: RequestFacts, organization: Organization, id_token: str | None) -> str:
+        """The provider's end-session endpoint, or our own page where there is none or nobody was signed in."""
+        after = f"{facts.origin}{self._mount(organization)}/signed-out"
+        endpoint = await self._end_session_endpoint(organization)
+        if endpoint is None or id_token is None:
+            return after
+        client_id = self._providers[organization.identity_provider].settings.client_id
+        return oidc.end_session_url(endpoint, id_token=id_token, back_to=after, client_id=client_id)
+
+    async def _end_session_endpoint(self, organization: Organization) -> str | None:
+        try:
+            return (await self._providers[organization.identity_provider].metadata()).end_session_endpoint
+        except ProviderError as error:
+            log.warning("provider_not_told", detail=str(error), organization=organization.name)
+            return None

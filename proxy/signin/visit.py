@@ -1,0 +1,85 @@
+"""One request of a browser to a sign-in, and what its session tells about it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from aiohttp import web
+
+from proxy.model.organization import Organization
+from proxy.model.request import RequestFacts
+from proxy.model.session import Ended, EndReason, Live, SessionLookup, SessionReference
+from proxy.model.settings import TimeRules
+from proxy.model.time import Instant
+from proxy.policy.limits import ending
+from proxy.sessions.cookie import CookieNames, cookie_names, read_cookies
+
+_OWE = frozenset({EndReason.SESSION_TIMEOUT, EndReason.INACTIVITY_TIMEOUT, EndReason.REVOKED})
+
+
+class LoadsSessions(Protocol):
+    """What is needed of `sessions.service.Sessions` here."""
+
+    async def load(self, cookie: str | None, organization: str, *, past_cache: bool = False) -> SessionLookup:
+        """Whose cookie it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """A request to an organization's sign-in, with our cookies and whose session they name."""
+
+    request: web.Request
+    facts: RequestFacts
+    organization: Organization
+    names: CookieNames
+    cookies: Mapping[str, str]
+    lookup: SessionLookup
+
+    @property
+    def secure(self) -> bool:
+        """Whether the browser speaks https."""
+        return self.facts.scheme == "https"
+
+    @property
+    def replaces(self) -> SessionReference | None:
+        """The session that this browser has and that a sign-in ends."""
+        return self.lookup.session.reference if isinstance(self.lookup, Live) else None
+
+
+class Doorman:
+    """Looks at who comes: nobody signs in who is signed in, and who owes credentials is asked for them."""
+
+    def __init__(
+        self,
+        sessions: LoadsSessions,
+        rules_for: Callable[[Organization], TimeRules],
+        clock: Callable[[], Instant],
+    ) -> None:
+        self._sessions = sessions
+        self._rules_for = rules_for
+        self._clock = clock
+
+    async def visit(self, request: web.Request, facts: RequestFacts, organization: Organization) -> Visit:
+        """The request as a visit. Raises RequestRefused where one of our cookies comes twice."""
+        names = cookie_names(organization.cookie_suffix, secure=facts.scheme == "https")
+        cookies = read_cookies(request.headers.getall("Cookie", []))
+        lookup = await self._sessions.load(cookies.get(names.session), organization.name)
+        return Visit(request, facts, organization, names, cookies, lookup)
+
+    def is_good(self, visit: Visit) -> bool:
+        """Whether a session is live; a limit that it has reached is the next request's to enforce."""
+        rules = self._rules_for(visit.organization)
+        return isinstance(visit.lookup, Live) and ending(visit.lookup.session, rules, self._clock()) is None
+
+    def owes(self, visit: Visit) -> bool:
+        """Whether this browser's last session ended so that credentials are owed; the store has the last word."""
+        rules = self._rules_for(visit.organization)
+        match visit.lookup:
+            case Ended(tombstone=tombstone):
+                signed_out = tombstone.reason is EndReason.SIGNED_OUT and rules.sign_out_owes_credentials
+                return signed_out or tombstone.reason in _OWE
+            case Live(session=session):
+                reached = ending(session, rules, self._clock())
+                return reached is not None and reached.owes_credentials
+            case _:
+                return False
