@@ -1,0 +1,294 @@
+"""Sessions as the stations see them: load, create, end, note activity, watch, list."""
+
+import secrets
+from collections.abc import Callable
+from dataclasses import replace
+from hashlib import sha256
+
+import structlog
+
+from proxy.errors import SealBroken, StoreUnavailable
+from proxy.model.decision import Ending
+from proxy.model.deployment import SessionTuning
+from proxy.model.session import (
+    CannotTell,
+    Ended,
+    EndReason,
+    Live,
+    NoSession,
+    Session,
+    SessionLookup,
+    SessionReference,
+    Tombstone,
+)
+from proxy.model.time import Instant, Seconds
+from proxy.sealing import Sealer, to_text
+from proxy.sessions import record as records
+from proxy.sessions.activity import ActivityWriter
+from proxy.sessions.cache import SessionCache, digest
+from proxy.sessions.creation import Created, CredentialsOwed, NewSession, creation_of, session_of
+from proxy.sessions.heart import Heart
+from proxy.sessions.listing import Listing, Page
+from proxy.sessions.record import Key, Summary, key_of
+from proxy.sessions.watch import OnEnd, Watches
+from proxy.store.port import (
+    TOMBSTONE_SECONDS,
+    EndOrder,
+    Owed,
+    Place,
+    Record,
+    SessionStore,
+    Stone,
+)
+
+__all__ = ["Created", "CredentialsOwed", "NewSession", "Page", "Sessions", "Summary"]
+
+_log = structlog.get_logger("sessions")
+
+_ID_BYTES = 16
+_ATTEMPTS = 5
+_SIGNS_OUT = frozenset({EndReason.SIGNED_OUT, EndReason.REVOKED})
+
+
+class Sessions:
+    """The sessions of one worker over the store of all. `retention`: seconds a session is kept at most."""
+
+    def __init__(
+        self,
+        store: SessionStore,
+        sealer: Sealer,
+        tuning: SessionTuning,
+        clock: Callable[[], Instant],
+        *,
+        retention: Seconds,
+    ) -> None:
+        self._store = store
+        self._sealer = sealer
+        self._grace = tuning.outage_grace
+        self._clock = clock
+        self._retention = retention
+        self._cache = SessionCache(tuning.cache)
+        self._activity = ActivityWriter(store, tuning.activity_resolution, tuning.cache)
+        self._watches = Watches()
+        self._listing = Listing(store, sealer)
+        self._heart = Heart(store, self._cache, self._activity, self._watches, clock)
+
+    async def start(self) -> None:
+        """Begin to listen and to write activity. A store that is away is no reason not to start."""
+        await self._heart.start()
+
+    async def close(self) -> None:
+        """Write the activity that is pending and let go of the store."""
+        await self._heart.close()
+
+    def cached(self, cookie: str, organization: str) -> Session | None:
+        """This worker's own copy, where it may answer by itself. No I/O."""
+        return self._cache.hit(digest(cookie, organization))
+
+    async def load(self, cookie: str | None, organization: str, *, past_cache: bool = False) -> SessionLookup:
+        """Whose cookie it is. `past_cache` asks the store itself. Never raises StoreUnavailable: answers CannotTell."""
+        if not cookie:
+            return NoSession()
+        own = digest(cookie, organization)
+        copy = None if past_cache else self._cache.hit(own)
+        if copy is not None:
+            return Live(copy, from_store=False)
+        key = key_of(cookie)
+        if key is None:
+            return NoSession()
+        try:
+            return await self._ask(key, own, organization)
+        except StoreUnavailable:
+            copy = None if past_cache else self._cache.in_grace(own, self._clock(), self._grace)
+            return CannotTell() if copy is None else Live(copy, from_store=False)
+
+    async def _ask(self, key: Key, own: bytes, organization: str) -> SessionLookup:
+        """The store's answer, kept as a copy unless the session was ended since it was given."""
+        for _ in range(_ATTEMPTS):
+            with self._cache.flight(key.place) as flight:
+                found = await self._store.read(key.place, (records.LISTED, records.PRIVATE))
+                lookup = self._understand(found, key, organization)
+                # Only a live session may be news of the past; an end stays an end.
+                if flight.voided and isinstance(lookup, Live):
+                    continue
+                if isinstance(lookup, Live):
+                    self._cache.put(own, lookup.session, key.place.id_hash)
+                return lookup
+        return CannotTell()
+
+    def _understand(self, found: Record | Stone | None, key: Key, organization: str) -> SessionLookup:
+        if found is None or found.organization != organization:
+            return NoSession()
+        if isinstance(found, Stone):
+            self._heart.ended(key.place, found.reason)
+            reference = SessionReference(key.place.tag, key.place.id_hash)
+            return Ended(Tombstone(reference, found.organization, EndReason(found.reason), found.ended_at))
+        try:
+            session = records.unseal(found, key, self._sealer)
+        except SealBroken as error:
+            _log.warning("session_seal_broken", organization=organization, error=str(error))
+            return NoSession()
+        now = self._clock()
+        if now >= max(session.signed_in_at + self._retention, session.token_end) + TOMBSTONE_SECONDS:
+            return NoSession()  # a store that was restored may hold what it would have forgotten
+        # A last activity that has not happened yet, by whatever clock or hand, buys no time.
+        seen = self._activity.seen(key.place, min(found.seen, now))
+        return Live(replace(session, last_activity=seen), from_store=True)
+
+    async def create(self, new: NewSession) -> Created | CredentialsOwed:
+        """Make a session unless credentials are owed. Raises StoreUnavailable."""
+        tag, *older = self._sealer.tags(new.principal.key, purpose="principal")
+        cookie = f"{tag}.{_random()}.{_random()}"
+        key = key_of(cookie)
+        if key is None:
+            raise AssertionError("a cookie of ours reads as one")
+        creation = creation_of(new, key.place)
+        for old in older:
+            # What a tag of an older secret knows of this principal still binds.
+            answer = await self._store.prepare(replace(creation, place=Place(old, key.place.id_hash), replaced=""))
+            if isinstance(answer, Owed):
+                return CredentialsOwed(answer.after)
+            if answer.at < min(new.now, creation.earlier or new.now):
+                creation = replace(creation, earlier=answer.at)
+        names = self._listing.names(new.organization, new.provider_session, new.subject)
+        answer = await self._store.prepare(creation)
+        for _ in range(_ATTEMPTS):
+            if isinstance(answer, Owed):
+                return CredentialsOwed(answer.after)
+            session = session_of(new, key.place, answer)
+            tokens = {records.ID_TOKEN: new.id_token, records.REFRESH_TOKEN: new.refresh_token}
+            sealed = records.seal(session, key, self._sealer, tokens)
+            offered, answer = answer, await self._store.create(creation, answer.at, sealed, names)
+            if answer == offered:
+                await self._replace(new, tag)
+                return Created(cookie, session)
+        raise StoreUnavailable("the sign-in's instant changed again and again while it was written")
+
+    async def _replace(self, new: NewSession, tag: str) -> None:
+        if new.replaces is None:
+            return
+        place = Place(new.replaces.tag, new.replaces.id_hash)
+        if place.tag != tag:
+            await self._store.end(EndOrder(place, new.organization, EndReason.REPLACED, new.now))
+        self._heart.ended(place, EndReason.REPLACED)
+
+    async def end(self, session: Session, ending: Ending) -> None:
+        """End a session everywhere. Idempotent. Raises StoreUnavailable.
+
+        One ended for inactivity lives on where another worker has seen its user since. A bearer's was never stored:
+        only its mark is.
+        """
+        place = Place(session.reference.tag, session.reference.id_hash) if session.reference else None
+        idle = ending.reason is EndReason.INACTIVITY_TIMEOUT
+        order = EndOrder(
+            place or Place("", ""),
+            session.organization,
+            ending.reason,
+            ending.at,
+            owes_credentials=ending.owes_credentials,
+            signs_out=ending.reason in _SIGNS_OUT and place is not None,
+            seen_at_most=session.last_activity if idle else None,
+        )
+        ended = await self._store.end(order) if place else False
+        if order.owes_credentials or order.signs_out:
+            await self._mark_all(session.principal.key, order, ended=ended)
+        if place and (ended or not idle):
+            self._heart.ended(place, ending.reason)
+
+    async def _mark_all(self, principal_key: str, order: EndOrder, *, ended: bool) -> None:
+        """Marks lie under every tag of the principal, or a sign-in under way under another would not see them."""
+        if order.place.tag and not ended:
+            return
+        for tag in self._sealer.tags(principal_key, purpose="principal"):
+            if tag != order.place.tag:
+                await self._store.end(replace(order, place=Place(tag, "")))
+
+    async def end_principal(
+        self,
+        principal_key: str,
+        organization: str | None,
+        reason: EndReason,
+        now: Instant,
+        *,
+        owes_credentials: bool,
+    ) -> int:
+        """End all sessions of a principal, of one organization or of all; how many. Raises StoreUnavailable."""
+        count = 0
+        for tag in self._sealer.tags(principal_key, purpose="principal"):
+            order = EndOrder(
+                Place(tag, ""),
+                organization or "*",
+                reason,
+                now,
+                owes_credentials=owes_credentials,
+                signs_out=reason in _SIGNS_OUT,
+            )
+            ended = await self._store.end_principal(tag, organization, order)
+            for place in ended:
+                self._heart.ended(place, reason)
+            count += len(ended)
+        return count
+
+    async def end_listed(self, summary: Summary, reason: EndReason, now: Instant, *, owes_credentials: bool) -> bool:
+        """End a session that an administrator or a provider named. Raises StoreUnavailable."""
+        place = Place(summary.reference.tag, summary.reference.id_hash)
+        order = EndOrder(
+            place,
+            summary.organization,
+            reason,
+            now,
+            owes_credentials=owes_credentials,
+            signs_out=reason in _SIGNS_OUT,
+        )
+        ended = await self._store.end(order)
+        self._heart.ended(place, reason)
+        return ended
+
+    def note_activity(self, session: Session, now: Instant, inactivity: Seconds | None) -> None:
+        """Somebody is there. Seen by this worker at once, by the store soon; near the inactivity end at once, too."""
+        if session.reference is None:
+            return
+        place = Place(session.reference.tag, session.reference.id_hash)
+        urgent = self._activity.note(place, session.last_activity, now, inactivity)
+        self._cache.active(place.id_hash, now)
+        if urgent:
+            self._heart.write_now(place)
+
+    async def id_token(self, cookie: str, organization: str) -> str | None:
+        """The session's id token, for id_token_hint; None where there is none. Raises StoreUnavailable."""
+        key = key_of(cookie)
+        found = await self._store.read(key.place, (records.ID_TOKEN,)) if key else None
+        if key is None or not isinstance(found, Record) or found.organization != organization:
+            return None
+        try:
+            return records.unseal_token(found, records.ID_TOKEN, key, self._sealer)
+        except SealBroken:
+            _log.warning("session_seal_broken", organization=organization, error="id token")
+            return None
+
+    def watch(self, session: Session, on_end: OnEnd) -> Callable[[], None]:
+        """Call `on_end` once this worker learns that the session was ended anywhere; the answer stops that."""
+        if session.reference is None:
+            return lambda: None
+        return self._watches.add(Place(session.reference.tag, session.reference.id_hash), on_end)
+
+    async def signed_out_after(self, principal_key: str, organization: str) -> Instant | None:
+        """Bearer tokens issued before it are refused; None where there was no sign-out. Raises StoreUnavailable."""
+        tags = self._sealer.tags(principal_key, purpose="principal")
+        return (await self._store.marks(tags, organization)).signed_out_after
+
+    async def use_once(self, name: str, seconds: Seconds) -> bool:
+        """True the first time within `seconds`. Raises StoreUnavailable."""
+        return await self._store.use_once(to_text(sha256(name.encode()).digest()), seconds, self._clock())
+
+    async def listing(self, organization: str | None = None, *, limit: int = 50, cursor: str = "") -> Page:
+        """Sessions for administrators, of one organization or of all. Raises StoreUnavailable."""
+        return await self._listing.page(organization, limit, cursor)
+
+    async def of_provider(self, organization: str, *, provider_session: str | None, subject: str | None) -> Page:
+        """Sessions that a provider's sign-out names, by its `sid` or else its `sub`. Raises StoreUnavailable."""
+        return await self._listing.of_provider(organization, provider_session, subject)
+
+
+def _random() -> str:
+    return to_text(secrets.token_bytes(_ID_BYTES))
