@@ -26,7 +26,7 @@ async def test_a_person_signs_in_and_lands_where_they_wanted_to_go(world, page, 
     await page.wait_for_url(one.url("/main.aspx?etn=account"))
     await page.wait_for_load_state("networkidle")
     await screenshot(page, "2-crm")
-    assert "Alice" in await page.inner_text("body")
+    assert "alice@contoso.com" in await page.inner_text("body")
     names = {cookie["name"]: cookie for cookie in await page.context.cookies(one.url("/"))}
     assert names["claims-session"]["httpOnly"]
     assert names["claims-session"]["sameSite"] == "Lax"
@@ -88,13 +88,13 @@ async def test_a_web_socket_lasts_as_long_as_the_session(world, page, clock):
     await page.wait_for_url(one.url("/main.aspx"))
     opened = """() => new Promise((resolve, reject) => {
         window.socket = new WebSocket(location.origin.replace('http', 'ws') + '/live');
-        window.closed = new Promise((done) => { window.socket.onclose = (event) => done(event.code); });
+        window.hasClosed = new Promise((done) => { window.socket.onclose = (event) => done(event.code); });
         window.socket.onopen = () => resolve(true);
         window.socket.onerror = () => reject(new Error('no WebSocket'));
     })"""
     assert await page.evaluate(opened)
     clock.advance(60 * MINUTE)
-    assert await page.evaluate("() => window.closed") == 1008
+    assert await page.evaluate("() => window.hasClosed") == 1008
 
 
 async def test_a_framed_page_offers_a_way_out_of_the_frame(world, page, screenshot):

@@ -113,12 +113,14 @@ class World:
 
     async def start_proxy(self, port: int) -> RunningProxy:
         """One more proxy of the same configuration, on another port; a store in Redis makes them one."""
+        # With a resource AD FS puts the claims into the access token, as for CRM.
+        provider = {"resource": self.url("/"), **self.keys.get("provider", {})}
         path = write_configuration(
             self.folder,
             port=port,
             issuer=self.adfs.state.issuer.url,
             upstream=f"http://127.0.0.1:{self.crm_port}",
-            **self.keys,
+            **(self.keys | {"provider": provider}),
         )
         running = await start(load(path, {}), clock=self.clock)
         self._stack.push_async_callback(running.close)

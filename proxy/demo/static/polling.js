@@ -8,7 +8,7 @@
     if (response.ok) return "–";
     try {
       const body = await response.clone().json();
-      if (body.reason) return String(body.reason);
+      if (body.error) return String(body.error);
     } catch { /* not JSON: the header has to do */ }
     return response.headers.get("WWW-Authenticate") || "none given";
   }
