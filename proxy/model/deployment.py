@@ -49,8 +49,8 @@ class UpstreamTuning:
     """Bounds towards one upstream.
 
     Seconds to connect, to the first byte of an answer and between two bytes of it; seconds an idle connection is kept;
-    connections at most; requests waiting for one at most. A connection older than `maximum_age` seconds takes no further
-    request, so that a name that points elsewhere is followed.
+    connections at most; requests waiting for one at most. A connection older than `maximum_age` seconds takes no
+    further request, so that a name that points elsewhere is followed.
     """
 
     connect_timeout: Seconds = 5.0

@@ -30,7 +30,8 @@ def bounds_problems(
     found: list[Problem] = []
     length = settings.sessiontimeoutinmins
     if custom and (length is None or not limits.session_minimum <= length <= limits.session_maximum):
-        bound = f"from {limits.session_minimum} to {limits.session_maximum} minutes (limits.session_minimum, limits.session_maximum)"
+        bounds = f"from {limits.session_minimum} to {limits.session_maximum} minutes"
+        bound = f"{bounds} (limits.session_minimum, limits.session_maximum)"
         found.append(Problem("sessiontimeoutinmins", length, bound))
     ceiling, ceiling_name = limits.session_maximum, "limits.session_maximum"
     if custom and length is not None:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 from playwright.async_api import async_playwright
-from support.world import World
 
 from proxy.demo.adfs_keys import make_signing_key
+from support.world import World
 
 SCREENSHOTS = Path(__file__).parent / "screenshots"
 QUIET = (

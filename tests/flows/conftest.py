@@ -1,10 +1,10 @@
 import contextlib
 
 import pytest
-from support.browser import Browser
-from support.world import World
 
 from proxy.demo.adfs_keys import make_signing_key
+from support.browser import Browser
+from support.world import World
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ from pathlib import Path
 from select import select
 
 import pytest
+
 from support.browser import Browser
 from support.node import WHAT_IS_MISSING, node_binary
 

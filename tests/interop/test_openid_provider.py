@@ -92,7 +92,7 @@ async def get_json(url):
 
 
 def now():
-    return time.time()  # noqa: TID251 - the provider is a program of others with the machine's clock
+    return time.time()
 
 
 @pytest.mark.parametrize("algorithm", ["RS256", "PS256", "ES256", "ES512", "EdDSA"])

@@ -16,9 +16,10 @@ from typing import Self
 import aiohttp
 from aiohttp.abc import AbstractResolver
 from multidict import CIMultiDict, CIMultiDictProxy
+from yarl import URL
+
 from support.cookies import CookieStore
 from support.forms import Form, read_forms
-from yarl import URL
 
 CHROME = (
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36"

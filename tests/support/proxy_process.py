@@ -11,8 +11,8 @@ import time
 from pathlib import Path
 
 import uvloop
-from proxy.app import start
 
+from proxy.app import start
 from proxy.configuration import load
 from proxy.observability import logs
 

@@ -2,6 +2,7 @@
 
 import pytest
 from aiohttp import web
+
 from support.browser import Browser, TooManyRedirects
 
 

@@ -1,6 +1,7 @@
 import pytest
-from support.cookies import CookieStore
 from yarl import URL
+
+from support.cookies import CookieStore
 
 HTTPS = URL("https://crm.contoso.com/main.aspx")
 LOOPBACK = URL("http://127.0.0.1:8080/app/main.aspx")

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any, Self
 
 from aiohttp import web
-from proxy.app import RunningProxy, start
 
+from proxy.app import RunningProxy, start
 from proxy.configuration import load
 from proxy.demo.adfs import AdfsDouble
 from proxy.demo.adfs_keys import SigningKey
