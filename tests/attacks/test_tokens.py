@@ -8,6 +8,11 @@ import secrets
 import jwt
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from proxy.errors import TokenRefused
+from proxy.tokens.jwt import AccessTokenExpectation, IdTokenExpectation, verify_access_token, verify_id_token
+from proxy.tokens.keys import UnknownKey
+from proxy.tokens.strict import encode_base64url
 from support.tokens import (
     ACCESS_CLAIMS,
     ACCESS_TOKEN_ISSUER,
@@ -25,11 +30,6 @@ from support.tokens import (
     rsa_key,
     sign,
 )
-
-from proxy.errors import TokenRefused
-from proxy.tokens.jwt import AccessTokenExpectation, IdTokenExpectation, verify_access_token, verify_id_token
-from proxy.tokens.keys import UnknownKey
-from proxy.tokens.strict import encode_base64url
 
 # An administrator or a provider's metadata may list anything; what is unsafe is refused all the same.
 EXPECTED = IdTokenExpectation(

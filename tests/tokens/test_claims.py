@@ -1,10 +1,10 @@
 import pytest
-from support.tokens import ACCESS_CLAIMS, CLIENT, ID_CLAIMS, ISSUER, NOW, SID, changed
 
 from proxy.errors import TokenRefused
 from proxy.model.principal import Claim
 from proxy.model.provider import ClaimNames, IdentityProvider, SecretText
 from proxy.tokens.claims import verified_token
+from support.tokens import ACCESS_CLAIMS, CLIENT, ID_CLAIMS, ISSUER, NOW, SID, changed
 
 PROVIDER = IdentityProvider(name="adfs", issuer=ISSUER, client_id=CLIENT, client_secret=SecretText("s"))
 

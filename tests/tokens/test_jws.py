@@ -1,9 +1,9 @@
 import pytest
-from support.tokens import ec_key, ed25519_key, jwk, keys_of, part, rsa_key, sign
 
 from proxy.errors import TokenRefused
 from proxy.tokens.jws import MAXIMUM_LENGTH, verify_jws
 from proxy.tokens.keys import SHAPES, UnknownKey
+from support.tokens import ec_key, ed25519_key, jwk, keys_of, part, rsa_key, sign
 
 EVERY = tuple(SHAPES)
 HEADER = {"alg": "RS256", "kid": "one"}

@@ -1,6 +1,9 @@
 from dataclasses import replace
 
 import pytest
+
+from proxy.errors import TokenRefused
+from proxy.tokens.jwt import AccessTokenExpectation, IdTokenExpectation, verify_access_token, verify_id_token
 from support.tokens import (
     ACCESS_CLAIMS,
     ACCESS_TOKEN_ISSUER,
@@ -19,9 +22,6 @@ from support.tokens import (
     rsa_key,
     sign,
 )
-
-from proxy.errors import TokenRefused
-from proxy.tokens.jwt import AccessTokenExpectation, IdTokenExpectation, verify_access_token, verify_id_token
 
 EXPECTED = IdTokenExpectation(issuer=ISSUER, client_id=CLIENT, nonce=NONCE)
 EXPECTED_ACCESS = AccessTokenExpectation(issuers=(ISSUER, ACCESS_TOKEN_ISSUER), audiences=(RESOURCE,))

@@ -1,8 +1,8 @@
 import pytest
-from support.tokens import ec_key, ed25519_key, jwk, keys_of, rsa_key
 
 from proxy.errors import ProviderMisconfigured, TokenRefused
 from proxy.tokens.keys import KeySet, UnknownKey
+from support.tokens import ec_key, ed25519_key, jwk, keys_of, rsa_key
 
 
 @pytest.mark.parametrize(

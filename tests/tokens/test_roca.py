@@ -1,6 +1,5 @@
-from support.tokens import rsa_key
-
 from proxy.tokens.roca import has_roca_weakness
+from support.tokens import rsa_key
 
 # M of the paper: the product of the first 39 primes, which divides the M of every longer key.
 PRIMES = [prime for prime in range(2, 168) if all(prime % divisor for divisor in range(2, prime))]
