@@ -17,6 +17,9 @@ class FileClock:
         self.offset = 0.0
         self._write()
 
+    def __call__(self) -> float:
+        return time.time() + self.offset
+
     def advance(self, seconds: float) -> None:
         self.offset += seconds
         self._write()
