@@ -117,7 +117,7 @@ class MemoryStore:
         if known and order.seen_at_most is not None and known.seen > order.seen_at_most:
             return False
         _mark(mine, order, order.organization)
-        if order.place in self._stones:
+        if not order.place.id_hash or order.place in self._stones:
             return False
         self._bury(order.place, order.organization, order.reason, order.ended_at)
         return True
@@ -181,7 +181,7 @@ class MemoryStore:
             if first <= after:
                 first, known = c.now, None
         out = max(_marks(mine.signed_out_after, c.organization), default=None)
-        if out is not None and c.now <= out:
+        if out is not None and c.now < out:
             return Owed(out)
         return SignedIn(c.now if c.session_length is None else first), first if known is None else None
 

@@ -100,7 +100,7 @@ class Stone:
 
 @dataclass(frozen=True, slots=True)
 class EndOrder:
-    """A session to be ended.
+    """A session to be ended; a place without an id hash raises the marks alone.
 
     `owes_credentials`: raises `credentials_after` to `ended_at`. `signs_out`: raises `signed_out_after` likewise.
     `seen_at_most`: end it only where its last activity is no later, None for in any case.

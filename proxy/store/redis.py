@@ -12,7 +12,19 @@ import structlog
 from redis.exceptions import RedisError
 
 from proxy.store.link import Link, client
-from proxy.store.port import Creation, EndOrder, Listener, Marks, Owed, Place, Record, SignedIn, Stone, Touch
+from proxy.store.port import (
+    TOMBSTONE_SECONDS,
+    Creation,
+    EndOrder,
+    Listener,
+    Marks,
+    Owed,
+    Place,
+    Record,
+    SignedIn,
+    Stone,
+    Touch,
+)
 
 _ENDED = "claims:ended"
 _EVERYWHERE = "claims:organizations"
@@ -59,7 +71,7 @@ class RedisStore:
         self, creation: Creation, signed_in: float, sealed: Mapping[str, bytes], names: Sequence[str]
     ) -> SignedIn | Owed:
         """As the port says. The indexes lie on other slots: they come first, so that no session is missing there."""
-        forgotten = creation.now - self._retention
+        forgotten = creation.now - self._retention - TOMBSTONE_SECONDS
         commands: list[tuple[str | float, ...]] = []
         for key in (_EVERYWHERE, _organization(creation.organization)):
             commands.append(("ZADD", key, signed_in, creation.place.member))

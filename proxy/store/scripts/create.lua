@@ -67,7 +67,7 @@ if after then
 end
 -- A sign-out overtakes every sign-in that was under way.
 local out = mark(signs_out, organization)
-if out and now <= out then return {0, text(out)} end
+if out and now < out then return {0, text(out)} end
 
 local signed_in = c.session_length and first or now
 if not c.write or c.signed_in ~= signed_in then return {1, text(signed_in)} end
@@ -82,7 +82,8 @@ end
 local key, exempt = prefix .. 'session:' .. c.id_hash, c.exempt and '1' or '0'
 redis.call('HSET', key, 'org', organization, 'in', text(signed_in), 'until', text(c.token_end), 'seen', text(now), 'x', exempt)
 for i = 2, #ARGV, 2 do redis.call('HSET', key, ARGV[i], ARGV[i + 1]) end
-redis.call('EXPIRE', key, math.ceil(math.max(c.retention, c.token_end - now)))
+-- Past its longest possible end by a tombstone's time, so that whoever comes late still learns why it ended.
+redis.call('EXPIRE', key, TOMBSTONE + math.ceil(math.max(c.retention, c.token_end - now)))
 redis.call('HSET', KEYS[1], c.id_hash, text(signed_in) .. ' ' .. exempt .. ' ' .. organization)
 redis.call('EXPIRE', KEYS[1], REMEMBERED)
 if c.replaced ~= '' and redis.call('HGET', KEYS[1], c.replaced) then

@@ -1,10 +1,10 @@
--- End one session. KEYS[1]: the principal's sessions. ARGV: id hash, organization, reason, instant, owes credentials
+-- End one session. KEYS[1]: the principal's sessions. ARGV: id hash ("" raises marks alone), organization, reason, instant, owes credentials
 -- (1 or 0), signs out (1 or 0), last activity at most or "". Answers 1 where it lived or was unknown, else 0.
 local id, organization, reason, at = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
 local stone, seen = unpack(redis.call('HMGET', prefix .. 'session:' .. id, 't', 'seen'))
 if ARGV[7] ~= '' and seen and tonumber(seen) > tonumber(ARGV[7]) then return 0 end
 if ARGV[5] == '1' then raise('c:' .. organization, at) end
 if ARGV[6] == '1' then raise('o:' .. organization, at) end
-if stone then return 0 end
+if stone or id == '' then return 0 end
 end_session(id, organization, reason, at)
 return 1

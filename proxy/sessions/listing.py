@@ -1,0 +1,62 @@
+"""Sessions as administrators and providers name them: from indexes that may be behind, so each is looked at."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from proxy.errors import SealBroken
+from proxy.sealing import Sealer
+from proxy.sessions.record import LISTED, Summary, summarize
+from proxy.store.port import Place, Record, SessionStore
+
+_log = structlog.get_logger("sessions")
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some sessions, the newest signed-in first; `cursor` asks for those after them, "" where there are none."""
+
+    sessions: tuple[Summary, ...]
+    cursor: str
+
+
+class Listing:
+    """Finds sessions without any cookie: what it shows is sealed under `secret` alone."""
+
+    def __init__(self, store: SessionStore, sealer: Sealer) -> None:
+        self._store = store
+        self._sealer = sealer
+
+    def names(self, organization: str, provider_session: str | None, subject: str | None) -> tuple[str, ...]:
+        """The further indexes of a session: HMACs, so that the store learns no `sid` and no `sub`."""
+        pairs = (("sid", provider_session), ("sub", subject))
+        return tuple(
+            f"{kind}:{self._sealer.tag(f'{organization} {text}', purpose=kind)}" for kind, text in pairs if text
+        )
+
+    async def page(self, organization: str | None, limit: int, cursor: str) -> Page:
+        """One page, of one organization or of all."""
+        offset = int(cursor) if cursor.isascii() and cursor.isdigit() else 0
+        places = await self._store.listing(organization, offset, limit)
+        return Page(await self._summaries(places), str(offset + limit) if len(places) == limit else "")
+
+    async def of_provider(self, organization: str, provider_session: str | None, subject: str | None) -> Page:
+        """Sessions by the provider's `sid`, or else its `sub`."""
+        kind, text = ("sid", provider_session) if provider_session else ("sub", subject)
+        places: dict[Place, None] = {}
+        for tag in self._sealer.tags(f"{organization} {text}", purpose=kind) if text else ():
+            places |= dict.fromkeys(await self._store.find(f"{kind}:{tag}"))
+        return Page(await self._summaries(tuple(places)), "")
+
+    async def _summaries(self, places: Sequence[Place]) -> tuple[Summary, ...]:
+        found = []
+        for place in places:
+            record = await self._store.read(place, (LISTED,))
+            if not isinstance(record, Record):
+                continue
+            try:
+                found.append(summarize(record, place, self._sealer))
+            except SealBroken as error:
+                _log.warning("session_seal_broken", organization=record.organization, error=str(error))
+        return tuple(found)
