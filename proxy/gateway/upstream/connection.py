@@ -50,9 +50,6 @@ class Home(Protocol):
     def gone(self, connection: "UpstreamConnection") -> None:
         """No exchange will follow; told once."""
 
-    def made(self) -> None:
-        """Another socket is open."""
-
     def lost(self, connection: "UpstreamConnection") -> None:
         """Its socket is closed; told once, after `gone`."""
 
@@ -228,7 +225,8 @@ class UpstreamConnection(asyncio.Protocol):
         """The socket, or TLS over it, is there."""
         self._transport = cast("asyncio.Transport", transport)
         self._transport.set_write_buffer_limits(high=WRITE_HIGH)
-        self._home.made()
+        if self.closed:
+            self._transport.abort()  # given up while it was opened
 
     def data_received(self, data: bytes) -> None:
         """Bytes of the answer, of a tunnel, or ones that nobody asked for."""

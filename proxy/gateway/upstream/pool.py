@@ -32,7 +32,7 @@ class UpstreamPool:
         self._connections: set[UpstreamConnection] = set()
         self._tunnels: set[UpstreamConnection] = set()
         self._owners = Owners(self._owner_gone)
-        self._open_sockets = 0
+        self._sockets: set[UpstreamConnection] = set()
         self._all_closed: asyncio.Future[None] | None = None
         self._sweep: asyncio.TimerHandle | None = None
         shortest = min(tuning.first_byte_timeout, tuning.idle_timeout, tuning.keep_alive)
@@ -94,7 +94,7 @@ class UpstreamPool:
             connection.shut("the pool is closed")
         if self._sweep is not None:
             self._sweep.cancel()
-        if self._open_sockets:
+        if self._sockets:
             self._all_closed = self._all_closed or self._loop.create_future()
             await asyncio.shield(self._all_closed)
 
@@ -203,6 +203,7 @@ class UpstreamPool:
                 raise UpstreamUnreachable(f"no connection: {error}") from error
             raise
         self._connections.add(connection)
+        self._sockets.add(connection)
         connection.owner = weakref.ref(owner) if owner is not None else None
         self._start_sweep()
         return connection
@@ -212,15 +213,20 @@ class UpstreamPool:
         if self._closed:
             raise UpstreamUnreachable("the pool is closed")
         address = self.address
-        transport, connection = await self._loop.create_connection(
-            lambda: UpstreamConnection(self._loop, self._tuning, self),
-            address.host,
-            address.port,
-            ssl=address.tls,
-            server_hostname=address.server_name,
-        )
+        connection = UpstreamConnection(self._loop, self._tuning, self)
+        try:
+            await self._loop.create_connection(
+                lambda: connection,
+                address.host,
+                address.port,
+                ssl=address.tls,
+                server_hostname=address.server_name,
+            )
+        except BaseException:
+            connection.abort()  # it may be there already while its opening is cancelled
+            raise
         if connection.closed or self._closed:
-            transport.abort()
+            connection.abort()
             raise UpstreamUnreachable("the connection closed as soon as it was there")
         return connection
 
@@ -267,14 +273,10 @@ class UpstreamPool:
     def lost(self, connection: UpstreamConnection) -> None:
         """See `connection.Home`."""
         self._tunnels.discard(connection)
-        self._open_sockets -= 1
-        if not self._open_sockets and self._all_closed is not None:
+        self._sockets.discard(connection)
+        if not self._sockets and self._all_closed is not None:
             self._all_closed.set_result(None)
             self._all_closed = None
-
-    def made(self) -> None:
-        """See `connection.Home`."""
-        self._open_sockets += 1
 
     def tunnelled(self, connection: UpstreamConnection) -> None:
         """See `connection.Home`."""
