@@ -83,11 +83,21 @@ def write_configuration(folder: Path, **keys: Any) -> Path:
 
 
 class World:
-    """`adfs`: the double, `port`: the proxy's. `keys`: what `configuration` takes beside ports and addresses."""
+    """`adfs`: the double, `port`: the proxy's. `keys`: what `configuration` takes beside ports and addresses.
+
+    `within`: the proxy runs in this very loop; else the test starts one in a process, on the same port.
+    """
 
     def __init__(
-        self, folder: Path, clock: Callable[[], float], *, signing_key: SigningKey | None = None, **keys: Any
+        self,
+        folder: Path,
+        clock: Callable[[], float],
+        *,
+        signing_key: SigningKey | None = None,
+        within: bool = True,
+        **keys: Any,
     ) -> None:
+        self._within = within
         self.folder = folder
         self.clock = clock
         self.keys = keys
@@ -108,20 +118,25 @@ class World:
     async def __aenter__(self) -> Self:
         await self._stack.enter_async_context(served(self.adfs.application(), self.adfs_port))
         await self._stack.enter_async_context(served(crm_application(self.clock), self.crm_port))
-        self.proxy = await self.start_proxy(self.port)
+        if self._within:
+            self.proxy = await self.start_proxy(self.port)
         return self
 
-    async def start_proxy(self, port: int) -> RunningProxy:
-        """One more proxy of the same configuration, on another port; a store in Redis makes them one."""
+    def write_configuration(self, port: int) -> Path:
+        """The configuration of a proxy of this world, on any port."""
         # With a resource AD FS puts the claims into the access token, as for CRM.
         provider = {"resource": self.url("/"), **self.keys.get("provider", {})}
-        path = write_configuration(
+        return write_configuration(
             self.folder,
             port=port,
             issuer=self.adfs.state.issuer.url,
             upstream=f"http://127.0.0.1:{self.crm_port}",
             **(self.keys | {"provider": provider}),
         )
+
+    async def start_proxy(self, port: int) -> RunningProxy:
+        """One more proxy of the same configuration, on another port; a store in Redis makes them one."""
+        path = self.write_configuration(port)
         running = await start(load(path, {}), clock=self.clock)
         self._stack.push_async_callback(running.close)
         return running
