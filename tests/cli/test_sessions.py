@@ -1,0 +1,150 @@
+import asyncio
+import json
+import time
+
+import pytest
+from click.testing import CliRunner
+
+from proxy.app import sessions_of
+from proxy.cli import main
+from proxy.configuration import load
+from proxy.model.principal import Principal
+from proxy.model.session import ClientKind, Ended, EndReason, Live
+from proxy.model.settings import TimeRules
+from proxy.sessions.service import NewSession
+from support.world import write_configuration
+
+
+@pytest.fixture
+def run():
+    return lambda *words: CliRunner().invoke(main, [str(word) for word in words])
+
+
+@pytest.fixture
+def config(tmp_path, redis_server):
+    return write_configuration(
+        tmp_path, port=1, issuer="http://127.0.0.1:1/adfs", upstream="http://127.0.0.1:2", state=redis_server.url
+    )
+
+
+def with_sessions(config, work):
+    """Runs `work(sessions)` against the configuration's store."""
+
+    async def whole():
+        sessions = sessions_of(load(config, {}), time.time)
+        try:
+            return await work(sessions)
+        finally:
+            await sessions.close()
+
+    return asyncio.run(whole())
+
+
+def sign_in(config, upn: str) -> str:
+    """A session in the store; its cookie."""
+
+    async def create(sessions):
+        now = time.time()
+        made = await sessions.create(
+            NewSession(
+                organization="contoso",
+                principal=Principal(key=f"default|upn|{upn}", name=upn, upn=upn),
+                now=now,
+                token_end=now + 3600,
+                authenticated_at=now,
+                counts_as_credentials=True,
+                asked_for_credentials_at=None,
+                leeway=60.0,
+                client_kind=ClientKind.BROWSER,
+                rules=TimeRules(),
+                provider_session=None,
+                subject=None,
+                id_token=None,
+                refresh_token=None,
+                replaces=None,
+            )
+        )
+        return made.cookie
+
+    return with_sessions(config, create)
+
+
+def lookup(config, cookie: str):
+    return with_sessions(config, lambda sessions: sessions.load(cookie, "contoso"))
+
+
+@pytest.fixture(autouse=True)
+def _empty_store(redis_server):
+    import redis  # noqa: PLC0415 - the store is emptied past our own code
+
+    with redis.Redis.from_url(redis_server.url) as client:
+        client.flushall()
+
+
+def test_who_is_signed_in_is_listed(run, config):
+    sign_in(config, "alice@contoso.com")
+    sign_in(config, "bob@contoso.com")
+    result = run("sessions", "list", "--config", config, "--json")
+    assert result.exit_code == 0, result.output
+    rows = [json.loads(line) for line in result.stdout.splitlines()]
+    assert {row["user"] for row in rows} == {"alice@contoso.com", "bob@contoso.com"}
+    assert rows[0]["signed_in"].endswith("Z")
+
+
+def test_nobody_signed_in_is_said(run, config):
+    result = run("sessions", "list", "--config", config)
+    assert (result.exit_code, result.stdout.strip()) == (0, "Nobody is signed in.")
+
+
+def test_a_user_s_sessions_are_revoked_and_no_other_s(run, config):
+    alice, again, bob = (sign_in(config, f"{name}@contoso.com") for name in ("alice", "alice", "bob"))
+    result = run("sessions", "revoke", "--config", config, "--user", "Alice@contoso.com")
+    assert result.exit_code == 0, result.output
+    assert "2 sessions ended." in result.stdout
+    for cookie in (alice, again):
+        assert lookup(config, cookie).tombstone.reason is EndReason.REVOKED
+    assert isinstance(lookup(config, bob), Live)
+
+
+def test_one_session_is_revoked_by_its_id(run, config):
+    alice, again = sign_in(config, "alice@contoso.com"), sign_in(config, "alice@contoso.com")
+    rows = [json.loads(line) for line in run("sessions", "list", "--config", config, "--json").stdout.splitlines()]
+    assert run("sessions", "revoke", "--config", config, "--session", rows[0]["id"]).exit_code == 0
+    assert sorted(type(lookup(config, cookie)).__name__ for cookie in (alice, again)) == [
+        Ended.__name__,
+        Live.__name__,
+    ]
+
+
+def test_revoking_nobody_is_exit_1(run, config):
+    result = run("sessions", "revoke", "--config", config, "--user", "nobody@contoso.com")
+    assert (result.exit_code, result.stdout) == (1, "0 sessions ended.\n")
+
+
+def test_revoking_needs_to_be_told_whose(run, config):
+    result = run("sessions", "revoke", "--config", config)
+    assert result.exit_code == 2
+    assert "--user" in result.stderr
+
+
+@pytest.mark.parametrize("command", [["list"], ["revoke", "--user", "alice"]])
+def test_with_memory_the_commands_say_why_they_cannot(run, tmp_path, command):
+    config = write_configuration(tmp_path, port=1, issuer="http://127.0.0.1:1/adfs", upstream="http://127.0.0.1:2")
+    result = run("sessions", *command, "--config", config)
+    assert result.exit_code == 2
+    assert "known to the running proxy alone" in result.stderr
+
+
+def test_an_unknown_organization_is_named_with_the_known(run, config):
+    result = run("sessions", "list", "--config", config, "--organization", "fabrikam")
+    assert result.exit_code == 2
+    assert "known are contoso" in result.stderr
+
+
+def test_a_store_that_is_away_is_exit_1(run, tmp_path):
+    config = write_configuration(
+        tmp_path, port=1, issuer="http://127.0.0.1:1/adfs", upstream="http://127.0.0.1:2", state="redis://127.0.0.1:1/0"
+    )
+    result = run("sessions", "list", "--config", config)
+    assert result.exit_code == 1
+    assert "the store cannot be reached" in result.stderr
