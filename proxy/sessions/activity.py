@@ -18,6 +18,7 @@ _BATCH = 500
 class _Pending:
     seen: Instant
     due: Instant
+    resolution: Seconds
 
 
 class ActivityWriter:
@@ -42,7 +43,7 @@ class ActivityWriter:
         if pending:
             pending.seen = max(pending.seen, now)
         elif now > written:
-            self._pending[place] = _Pending(now, written + resolution)
+            self._pending[place] = _Pending(now, written + resolution, resolution)
             if len(self._pending) > self._bound:
                 self._pending.popitem(last=False)
         return inactivity is not None and now > written and now >= written + inactivity - 2 * resolution
@@ -88,4 +89,4 @@ class ActivityWriter:
             del self._pending[touch.place]
         elif pending:
             # Activity that came while this was being written waits a resolution of its own.
-            pending.due = touch.seen + self._resolution
+            pending.due = touch.seen + pending.resolution
