@@ -91,6 +91,7 @@ class UpstreamKeys(Keys):
     first_byte_timeout: float = Field(120, gt=0, description="To the first byte of an answer.")
     idle_timeout: float = Field(120, gt=0, description="Between two bytes of an answer.")
     keep_alive: float = Field(50, ge=0, description="That an idle connection is kept.")
+    maximum_age: float = Field(600, gt=0, description="That a connection is used at most.")
     connections: int = Field(256, ge=1, description="Connections at most.")
     queue: int = Field(1024, ge=0, description="Requests that wait for one at most.")
 

@@ -12,10 +12,7 @@ from proxy.gateway.framing import AnswerFraming
 from proxy.gateway.headers import UpstreamHeaders, from_upstream
 from proxy.gateway.judgement import Credentials
 from proxy.gateway.streams import Cut, OpenStreams
-from proxy.gateway.upstream.pool import UpstreamPool
-from proxy.gateway.upstream.request import UpstreamRequest
-from proxy.gateway.upstream.response import UpstreamResponse
-from proxy.gateway.upstream.tunnel import UpstreamTunnel
+from proxy.gateway.upstream import UpstreamPool, UpstreamRequest, UpstreamResponse, UpstreamStream
 from proxy.gateway.websocket import Tunnel
 from proxy.gateway.written import (
     CLIENT_IDLE_SECONDS,
@@ -78,11 +75,7 @@ class Forwarder:
         forget = connection.on_loss(task.cancel)
         response: UpstreamResponse | None = None
         try:
-            upstream_request = self._upstream_request(passage)
-            if passage.facts.kind is RequestKind.WEBSOCKET:
-                response = await pool.upgrade(upstream_request, owner=connection)
-            else:
-                response = await pool.send(upstream_request, _body(request), owner=connection)
+            response = await pool.send(self._upstream_request(passage), _body(request), owner=connection)
             if response.upgraded is not None:
                 return await self._tunnel(passage, response, response.upgraded)
             return await self._relay(passage, response)
@@ -103,8 +96,6 @@ class Forwarder:
             if (passage.organization.name, name) not in self._told:
                 self._told.add((passage.organization.name, name))
                 log.warning("header_left_out", header=name, wrong="a control character in a claim's value")
-        if facts.kind is RequestKind.WEBSOCKET:
-            headers += _SWITCHING
         return UpstreamRequest(
             method=facts.method.encode(),
             target=facts.target.encode("latin-1"),
@@ -112,6 +103,7 @@ class Forwarder:
             content_length=None if _is_chunked(request) else request.content_length,
             chunked=_is_chunked(request),
             expect_continue=expects_continue(request),
+            upgrade=b"websocket" if facts.kind is RequestKind.WEBSOCKET else None,
         )
 
     async def _relay(self, passage: Passage, response: UpstreamResponse) -> web.StreamResponse:
@@ -156,7 +148,7 @@ class Forwarder:
 
         return self._streams.add(passage.session, passage.organization, passage.credentials, on_cut)
 
-    async def _tunnel(self, passage: Passage, response: UpstreamResponse, stream: UpstreamTunnel) -> web.StreamResponse:
+    async def _tunnel(self, passage: Passage, response: UpstreamResponse, stream: UpstreamStream) -> web.StreamResponse:
         request = passage.request
         tunnel = Tunnel(request, stream)
         forget = self._streams.add(passage.session, passage.organization, passage.credentials, tunnel.cut)

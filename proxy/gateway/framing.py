@@ -3,8 +3,7 @@
 from aiohttp import web
 
 from proxy.gateway.headers import from_upstream
-from proxy.gateway.upstream.answer import Framing
-from proxy.gateway.upstream.response import UpstreamResponse
+from proxy.gateway.upstream import Framing, UpstreamResponse
 from proxy.gateway.written import head_bytes, is_http_11
 
 _NO_CONTENT = 204

@@ -14,7 +14,8 @@ from proxy.gateway.forward import Forwarder, Passage
 from proxy.gateway.judgement import Judge, credentials_of
 from proxy.gateway.ports import BearerLookup, ChallengeAddress, Endpoint, RulesFor, SessionsPort
 from proxy.gateway.streams import OpenStreams
-from proxy.gateway.upstream.pool import UpstreamPool
+from proxy.gateway.upstream import UpstreamPool
+from proxy.gateway.websocket import judge_handshake
 from proxy.gateway.written import ClientGone, Written, continue_if_expected
 from proxy.model.decision import Challenge, Decision, Forward, Reason, Refuse, SignIn
 from proxy.model.deployment import Listen
@@ -119,6 +120,8 @@ class Gateway:
 
         kind = request_kind(request.method, path, request.headers, known)
         line.kind = kind
+        if kind is RequestKind.WEBSOCKET:
+            judge_handshake(request)
         facts = RequestFacts(
             method=request.method,
             target=target,

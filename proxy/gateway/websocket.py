@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, cast
 
 from aiohttp import web
 
-from proxy.errors import UpstreamError
+from proxy.errors import RequestRefused, UpstreamError
 from proxy.gateway.streams import Cut
-from proxy.gateway.upstream.tunnel import UpstreamTunnel
+from proxy.gateway.upstream import UpstreamStream
 from proxy.gateway.written import ClientGone, connection_of, send
 
 if TYPE_CHECKING:
@@ -24,6 +24,19 @@ _LENGTH_BYTES = {126: 2, 127: 8}
 _FLUSH_SECONDS = 2.0
 # Bytes of the client that wait for the upstream; above it the client is not read.
 _HELD = 256 * 1024
+
+
+def judge_handshake(request: web.Request) -> None:
+    """Pass a handshake that every reader takes for one: what follows it is read as frames by all, or by none.
+
+    Raises RequestRefused(400, "bad_upgrade").
+    """
+    options = {
+        option.strip().lower() for line in request.headers.getall("Connection", ()) for option in line.split(",")
+    }
+    upgrades = [line.lower() for line in request.headers.getall("Upgrade", ())]
+    if upgrades != ["websocket"] or "upgrade" not in options or request.body_exists or request.version < (1, 1):
+        raise RequestRefused(400, "bad_upgrade")
 
 
 class FrameTracker:
@@ -76,7 +89,7 @@ def close_frame(code: int, reason: str) -> bytes:
 class Tunnel:
     """The bytes of one WebSocket. `cut` may be called at any time; `run` then returns."""
 
-    def __init__(self, request: web.Request, stream: UpstreamTunnel) -> None:
+    def __init__(self, request: web.Request, stream: UpstreamStream) -> None:
         self._request = request
         self._connection = connection_of(request)
         self._stream = stream
