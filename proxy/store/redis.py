@@ -96,15 +96,16 @@ class RedisStore:
 
     async def read(self, place: Place, names: Sequence[str]) -> Record | Stone | None:
         """As the port says."""
-        plain = ("t", "at", "org", "in", "until", "seen", "x")
+        plain = ("t", "at", "org", "p", "seen")
         found = await self._link.run("HMGET", _session(place), *plain, *names)
-        reason, at, organization, signed_in, token_end, seen, exempt = found[: len(plain)]
+        reason, at, organization, facts, seen = found[: len(plain)]
         if reason is not None:
             return Stone(organization.decode(), reason.decode(), float(at))
-        if signed_in is None:
+        if facts is None:
             return None
         sealed = {name: value for name, value in zip(names, found[len(plain) :], strict=True) if value is not None}
-        return Record(organization.decode(), float(signed_in), float(token_end), float(seen), exempt == b"1", sealed)
+        signed_in, token_end, exempt, where = facts.decode().split(" ", 3)
+        return Record(where, float(signed_in), float(token_end), float(seen), exempt == "1", sealed)
 
     async def touch(self, touches: Sequence[Touch]) -> None:
         """As the port says."""

@@ -1,6 +1,7 @@
 -- What the scripts share; it stands before each of them.
--- KEYS[1] is `claims:{tag}:sessions`, id hash -> "signed-in exempt organization". Every other key begins as it does and so
--- lies on the same slot. Numbers are kept as the text they came as, or with 17 digits, so that none is rounded.
+-- KEYS[1] is `claims:{tag}:sessions`, id hash -> "signed-in token-end exempt organization", which a session's own field
+-- `p` repeats: few fields make a small hash. Every other key begins as KEYS[1] does and so lies on the same slot.
+-- Numbers are kept as the text they came as, or with 17 digits, so that none is rounded.
 local prefix = string.sub(KEYS[1], 1, -9)
 local tag = string.match(prefix, '{(.*)}')
 local marks = prefix .. 'marks'

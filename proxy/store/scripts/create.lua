@@ -26,10 +26,10 @@ local function forgotten(id, signed_in, exempt)
 end
 
 local function sweep(id, entry)
-  local signed_in, exempt, where = string.match(entry, '^(%S+) (%d) (.*)$')
+  local signed_in, token_end, exempt, where = string.match(entry, '^(%S+) (%S+) (%d) (.*)$')
   if where ~= organization then return end
   signed_in, exempt = tonumber(signed_in), exempt == '1'
-  local seen, token_end = unpack(redis.call('HMGET', prefix .. 'session:' .. id, 'seen', 'until'))
+  local seen = redis.call('HGET', prefix .. 'session:' .. id, 'seen')
   if not seen then return forgotten(id, signed_in, exempt) end
   local at, reason = nearer_end(signed_in, tonumber(token_end), tonumber(seen), exempt)
   if now < at then return end
@@ -80,13 +80,14 @@ if not known then
   redis.call('EXPIRE', authentications, REMEMBERED)
 end
 local key, exempt = prefix .. 'session:' .. c.id_hash, c.exempt and '1' or '0'
-redis.call('HSET', key, 'org', organization, 'in', text(signed_in), 'until', text(c.token_end), 'seen', text(now), 'x', exempt)
+local plain = text(signed_in) .. ' ' .. text(c.token_end) .. ' ' .. exempt .. ' ' .. organization
+redis.call('HSET', key, 'p', plain, 'seen', text(now))
 for i = 2, #ARGV, 2 do redis.call('HSET', key, ARGV[i], ARGV[i + 1]) end
 -- Past its longest possible end by a tombstone's time, so that whoever comes late still learns why it ended.
 redis.call('EXPIRE', key, TOMBSTONE + math.ceil(math.max(c.retention, c.token_end - now)))
-redis.call('HSET', KEYS[1], c.id_hash, text(signed_in) .. ' ' .. exempt .. ' ' .. organization)
+redis.call('HSET', KEYS[1], c.id_hash, plain)
 redis.call('EXPIRE', KEYS[1], REMEMBERED)
 if c.replaced ~= '' and redis.call('HGET', KEYS[1], c.replaced) then
-  end_session(c.replaced, string.match(redis.call('HGET', KEYS[1], c.replaced), '^%S+ %d (.*)$'), 'replaced', now)
+  end_session(c.replaced, string.match(redis.call('HGET', KEYS[1], c.replaced), '^%S+ %S+ %d (.*)$'), 'replaced', now)
 end
 return {1, text(signed_in)}

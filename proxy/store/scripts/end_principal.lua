@@ -5,7 +5,7 @@ if ARGV[4] == '1' then raise('c:' .. organization, at) end
 if ARGV[5] == '1' then raise('o:' .. organization, at) end
 local ended, entries = {}, redis.call('HGETALL', KEYS[1])
 for i = 1, #entries, 2 do
-  local where = string.match(entries[i + 1], '^%S+ %d (.*)$')
+  local where = string.match(entries[i + 1], '^%S+ %S+ %d (.*)$')
   if organization == '*' or where == organization then
     end_session(entries[i], where, reason, at)
     ended[#ended + 1] = entries[i]
