@@ -103,10 +103,13 @@ class Provider:
             try:
                 return await self._fetch_keys()
             except ProviderError as error:
-                if self._known is None or now >= self._known.fetched_at + _KEYS_SECONDS + _LAST_KNOWN_GOOD_SECONDS:
+                if self._known is None:
+                    raise
+                last = self._known.fetched_at + _KEYS_SECONDS + _LAST_KNOWN_GOOD_SECONDS
+                if now >= last:
                     raise
                 log.warning("provider_keys_kept", provider=self.settings.name, error=str(error))
-                self._keys_due = now + _RETRY_SECONDS
+                self._keys_due = min(now + _RETRY_SECONDS, last)
                 return self._known.keys
 
     async def keys_after_unknown(self) -> KeySet:

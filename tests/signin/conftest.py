@@ -1,0 +1,110 @@
+import contextlib
+from collections import Counter
+from dataclasses import replace
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from proxy.demo.adfs_keys import make_signing_key
+from proxy.model.provider import IdentityProvider, SecretText
+from proxy.signin.provider import Provider
+from support import tokens
+from support.browser import Browser
+from support.world import World, free_port, served
+
+
+@pytest.fixture(scope="session")
+def signing_key():
+    """One RSA key for all worlds: making one takes longer than most tests."""
+    return make_signing_key(1_790_000_000.0)
+
+
+@pytest.fixture
+async def world(tmp_path, clock, signing_key):
+    """Makes worlds: `await world(**keys)`; all end with the test."""
+    async with contextlib.AsyncExitStack() as stack:
+
+        async def make(**keys) -> World:
+            return await stack.enter_async_context(World(tmp_path, clock, signing_key=signing_key, **keys))
+
+        yield make
+
+
+@pytest.fixture
+async def browser():
+    async with Browser() as one:
+        yield one
+
+
+@pytest.fixture
+async def other_browser():
+    async with Browser() as one:
+        yield one
+
+
+class OpenIdProvider:
+    """A provider in the hand of a test.
+
+    `asked` counts its addresses, `posted` keeps what the token endpoint got, `answers` replaces what an address
+    answers, `document` is its discovery, `jwks` its keys.
+    """
+
+    def __init__(self, port: int) -> None:
+        self.issuer = f"http://127.0.0.1:{port}/adfs"
+        self.document = {
+            "issuer": self.issuer,
+            "authorization_endpoint": f"{self.issuer}/authorize",
+            "token_endpoint": f"{self.issuer}/token",
+            "jwks_uri": f"{self.issuer}/keys",
+            "end_session_endpoint": f"{self.issuer}/logout",
+            "access_token_issuer": tokens.ACCESS_TOKEN_ISSUER,
+            "id_token_signing_alg_values_supported": ["RS256"],
+        }
+        self.jwks = {"keys": [tokens.jwk(tokens.rsa_key())]}
+        self.granted = {"id_token": self.id_token(), "access_token": tokens.access_token(), "token_type": "bearer"}
+        self.asked: Counter[str] = Counter()
+        self.posted: list[tuple[dict[str, str], dict[str, str]]] = []
+        self.answers: dict[str, web.Response] = {}
+
+    def id_token(self, **changes) -> str:
+        return tokens.id_token(**({"iss": self.issuer} | changes))
+
+    def application(self) -> web.Application:
+        application = web.Application()
+        application.router.add_route("*", "/{path:.*}", self._answer)
+        return application
+
+    async def _answer(self, request: web.Request) -> web.StreamResponse:
+        name = request.path.rpartition("/")[2]
+        self.asked[name] += 1
+        if request.method == "POST":
+            self.posted.append((dict(request.headers), dict(await request.post())))
+        if name in self.answers:
+            made = self.answers[name]
+            return web.Response(status=made.status, body=made.body, headers=made.headers)
+        known = {"openid-configuration": self.document, "keys": self.jwks, "token": self.granted}
+        return web.json_response(known[name]) if name in known else web.Response(status=404)
+
+
+@pytest.fixture
+async def openid():
+    """A provider that is up until `openid.stop()`."""
+    port = free_port()
+    provider = OpenIdProvider(port)
+    async with contextlib.AsyncExitStack() as stack:
+        await stack.enter_async_context(served(provider.application(), port))
+        provider.stop = stack.aclose
+        yield provider
+
+
+@pytest.fixture
+async def client(openid, clock):
+    """Makes our side of that provider: `client(**settings)`."""
+    async with aiohttp.ClientSession() as http:
+        settings = IdentityProvider("adfs", openid.issuer, tokens.CLIENT, SecretText("a client's secret+"))
+
+        def make(**changes) -> Provider:
+            return Provider(replace(settings, **changes), http, clock)
+
+        yield make

@@ -1,0 +1,231 @@
+"""Discovery and keys: what is believed, for how long, and what is asked for how often."""
+
+import asyncio
+import json
+
+import pytest
+from aiohttp import web
+
+from proxy.errors import ProviderMisconfigured, ProviderUnavailable, TokenRefused
+from proxy.tokens.keys import UnknownKey
+from support import tokens
+
+HOUR = 3600.0
+DISCOVERY, KEYS = "openid-configuration", "keys"
+LIMIT = 1024 * 1024
+
+
+def bearer(kid="one", key=None, **changes) -> str:
+    claims = tokens.changed(tokens.ACCESS_CLAIMS, aud=tokens.CLIENT, **changes)
+    return tokens.sign({"alg": "RS256", "kid": kid, "typ": "JWT"}, claims, key or tokens.rsa_key())
+
+
+def padded(document, size: int) -> bytes:
+    """The document as JSON of this many bytes."""
+    text = json.dumps(document).encode()
+    return text + b" " * (size - len(text))
+
+
+async def test_discovery_says_where_everything_is(client, openid):
+    metadata = await client().metadata()
+    assert metadata.issuer == openid.issuer
+    assert metadata.authorization_endpoint == f"{openid.issuer}/authorize"
+    assert metadata.end_session_endpoint == f"{openid.issuer}/logout"
+    assert metadata.access_token_issuer == tokens.ACCESS_TOKEN_ISSUER
+
+
+async def test_nothing_is_asked_before_it_is_needed(client, openid):
+    assert client().known_metadata is None
+    assert not openid.asked
+
+
+@pytest.mark.parametrize("issuer", ["https://evil.example/adfs", "", None, 7, "slash"])
+async def test_discovery_of_another_issuer_is_not_believed(client, openid, issuer):
+    assert await client().metadata()
+    openid.document["issuer"] = f"{openid.issuer}/" if issuer == "slash" else issuer
+    with pytest.raises(ProviderMisconfigured, match="issuer"):
+        await client().metadata()
+
+
+@pytest.mark.parametrize("name", ["authorization_endpoint", "token_endpoint", "jwks_uri", "end_session_endpoint"])
+@pytest.mark.parametrize(
+    ("address", "passes"),
+    [
+        ("https://adfs.contoso.com/x", True),
+        ("http://127.0.0.1:1/x", True),
+        ("http://[::1]:1/x", True),
+        ("http://localhost/x", True),
+        ("http://adfs.contoso.com/x", False),
+        ("http://127.0.0.1.evil.example/x", False),
+        ("javascript:alert(1)", False),
+        ("/x", False),
+        (None, False),
+        (["https://adfs.contoso.com/x"], False),
+    ],
+)
+async def test_an_endpoint_is_https_or_on_loopback(client, openid, name, address, passes):
+    openid.document[name] = address
+    if passes:
+        assert getattr(await client().metadata(), name) == address
+    else:
+        with pytest.raises(ProviderMisconfigured, match=name):
+            await client().metadata()
+
+
+async def test_a_provider_need_not_know_how_to_sign_out(client, openid):
+    del openid.document["end_session_endpoint"]
+    assert (await client().metadata()).end_session_endpoint is None
+
+
+@pytest.mark.parametrize(
+    ("stated", "used"),
+    [
+        (["RS256", "ES256"], ("RS256", "ES256")),
+        (["none", "HS256", "PS256"], ("PS256",)),
+        (["none"], ("RS256",)),
+        (None, ("RS256",)),
+        ("RS512", ("RS256",)),
+    ],
+)
+async def test_neither_none_nor_hmac_is_ever_an_algorithm(client, openid, stated, used):
+    openid.document["id_token_signing_alg_values_supported"] = stated
+    assert (await client().metadata()).id_token_signing_algs == used
+
+
+@pytest.mark.parametrize("name", [DISCOVERY, KEYS])
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        ((302, b"", {"Location": "/elsewhere"}), ProviderMisconfigured),
+        ((307, b"", {"Location": "/elsewhere"}), ProviderMisconfigured),
+        ((404, b"{}", {}), ProviderMisconfigured),
+        ((200, b"<html>", {}), ProviderMisconfigured),
+        ((200, b"[]", {}), ProviderMisconfigured),
+        ((200, b'{"a":1,"a":2}', {}), ProviderMisconfigured),
+        ((200, b"\xff\xfe", {}), ProviderMisconfigured),
+        ((500, b"{}", {}), ProviderUnavailable),
+        ((503, b"", {"Retry-After": "5"}), ProviderUnavailable),
+    ],
+)
+async def test_an_answer_that_is_none_is_refused(client, openid, name, answer, error):
+    status, body, headers = answer
+    openid.answers[name] = web.Response(status=status, body=body, headers=headers)
+    with pytest.raises(error):
+        await client().keys()
+    assert openid.asked["elsewhere"] == 0, "redirects are not followed"
+    openid.answers.clear()
+    assert len((await client().keys()).keys) == 1
+
+
+@pytest.mark.parametrize("name", [DISCOVERY, KEYS])
+async def test_an_answer_has_one_mebibyte_at_most(client, openid, name):
+    document = openid.document if name == DISCOVERY else openid.jwks
+    openid.answers[name] = web.Response(body=padded(document, LIMIT))
+    assert len((await client().keys()).keys) == 1
+    openid.answers[name] = web.Response(body=padded(document, LIMIT + 1))
+    with pytest.raises(ProviderMisconfigured, match="more than 1048576 bytes"):
+        await client().keys()
+
+
+async def test_a_refused_connection_is_an_unavailable_provider(client, openid):
+    assert await client().metadata()
+    await openid.stop()
+    with pytest.raises(ProviderUnavailable):
+        await client().metadata()
+
+
+async def test_discovery_is_asked_every_twelve_hours(client, openid, clock):
+    one = client()
+    for _ in range(3):
+        await one.metadata()
+    clock.advance(12 * HOUR - 1)
+    await one.metadata()
+    assert openid.asked[DISCOVERY] == 1
+    clock.advance(1)
+    await one.metadata()
+    assert openid.asked[DISCOVERY] == 2
+
+
+async def test_the_last_good_discovery_is_kept_while_it_fails(client, openid, clock):
+    one = client()
+    first = await one.metadata()
+    clock.advance(12 * HOUR)
+    openid.answers[DISCOVERY] = web.Response(status=503)
+    assert await one.metadata() == first
+    assert await one.metadata() == first
+    assert openid.asked[DISCOVERY] == 2, "a provider in trouble is not asked by every request"
+    openid.answers.clear()
+    openid.document["token_endpoint"] = f"{openid.issuer}/moved"
+    clock.advance(300)
+    assert (await one.metadata()).token_endpoint == f"{openid.issuer}/moved"
+
+
+async def test_a_hundred_at_once_ask_once(client, openid):
+    one = client()
+    await asyncio.gather(*(one.keys() for _ in range(100)))
+    assert openid.asked == {DISCOVERY: 1, KEYS: 1}
+
+
+async def test_keys_are_asked_every_hour(client, openid, clock):
+    one = client()
+    await one.keys()
+    clock.advance(HOUR - 1)
+    await one.keys()
+    assert openid.asked[KEYS] == 1
+    clock.advance(1)
+    await one.keys()
+    assert openid.asked[KEYS] == 2
+
+
+async def test_the_last_good_keys_serve_for_one_hour_more_and_no_longer(client, openid, clock):
+    one = client()
+    first = await one.keys()
+    openid.answers[KEYS] = web.Response(status=503)
+    clock.advance(HOUR)
+    assert await one.keys() == first
+    clock.advance(HOUR - 1)
+    assert await one.keys() == first
+    clock.advance(1)
+    with pytest.raises(ProviderUnavailable):
+        await one.keys()
+    openid.answers.clear()
+    assert (await one.keys()).keys == first.keys
+
+
+async def test_a_key_that_the_provider_took_back_opens_nothing_after_an_hour(client, openid, clock):
+    one = client()
+    assert await one.access_claims(bearer(), clock())
+    openid.jwks = {"keys": [tokens.jwk(tokens.rsa_key(nth=1), kid="two")]}
+    clock.advance(HOUR)
+    fresh = {"iat": int(clock()) - 1, "exp": int(clock()) + 600}
+    with pytest.raises(UnknownKey):
+        await one.access_claims(bearer(**fresh), clock())
+    assert await one.access_claims(bearer("two", tokens.rsa_key(nth=1), **fresh), clock())
+
+
+async def test_a_thousand_random_key_names_ask_the_provider_once_more_in_five_minutes(client, openid, clock):
+    one = client()
+    await one.keys()
+    for turn in range(1000):
+        clock.advance(0.299)
+        with pytest.raises(UnknownKey):
+            await one.access_claims(bearer(f"random-{turn}"), clock())
+    assert openid.asked[KEYS] == 2
+    clock.advance(1.4)
+    with pytest.raises(UnknownKey):
+        await one.access_claims(bearer("random"), clock())
+    assert openid.asked[KEYS] == 3
+    assert await one.access_claims(bearer(), clock()), "meanwhile the known key opens as ever"
+
+
+async def test_a_token_signed_with_a_key_just_published_is_accepted_at_once(client, openid, clock):
+    one = client()
+    await one.keys()
+    clock.advance(60)
+    with pytest.raises(UnknownKey):
+        await one.access_claims(bearer("two", tokens.rsa_key(nth=1)), clock())
+    clock.advance(300)
+    openid.jwks["keys"].append(tokens.jwk(tokens.rsa_key(nth=1), kid="two"))
+    assert await one.access_claims(bearer("two", tokens.rsa_key(nth=1)), clock())
+    with pytest.raises(TokenRefused, match="signature"):
+        await one.access_claims(bearer("two"), clock())
