@@ -14,6 +14,9 @@ from support.browser import Browser
 from support.node import WHAT_IS_MISSING, node_binary
 
 HERE = Path(__file__).resolve().parent
+# It starts within a second; once in some hundred starts, another process took the port or Node.js stood still.
+START_SECONDS = 15
+START_ATTEMPTS = 2
 
 
 @dataclass
@@ -46,22 +49,22 @@ def start_openid_provider(log: Path, settings: dict[str, object]) -> OpenIdProvi
         pytest.skip(WHAT_IS_MISSING)
     if not (HERE / "node_modules" / "oidc-provider").is_dir():
         pytest.skip("oidc-provider is not installed: run `make test` once, or `python tests/interop/install.py`")
-    with log.open("a") as errors:
-        process = subprocess.Popen(
-            [str(node), "provider.mjs", json.dumps({"port": free_port()} | settings)],
-            cwd=HERE,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            text=True,
-        )
-    provider = OpenIdProvider("", process, log)
-    line = process.stdout.readline() if select([process.stdout], [], [], 30)[0] else ""
-    if not line:
+    for _ in range(START_ATTEMPTS):
+        with log.open("a") as errors:
+            process = subprocess.Popen(
+                [str(node), "provider.mjs", json.dumps({"port": free_port()} | settings)],
+                cwd=HERE,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+            )
+        provider = OpenIdProvider("", process, log)
+        if select([process.stdout], [], [], START_SECONDS)[0] and (line := process.stdout.readline()):
+            provider.issuer = json.loads(line)["issuer"]
+            return provider
         provider.stop()
-        raise RuntimeError(f"oidc-provider did not start:\n{log.read_text()}")
-    provider.issuer = json.loads(line)["issuer"]
-    return provider
+    raise RuntimeError(f"oidc-provider did not start:\n{log.read_text()}")
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@
 //   conform       false: claims stand in the id token; true: at userinfo alone
 //
 // Prints {"issuer": …} when it listens, and ends when its standard input does.
-import { generateKeyPairSync, randomBytes } from 'node:crypto';
+import { createPrivateKey, generateKeyPairSync, randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import process from 'node:process';
 import Provider from 'oidc-provider';
@@ -29,15 +29,20 @@ if (settings.clock_file) {
 }
 
 const KINDS = {
-  RS256: () => generateKeyPairSync('rsa', { modulusLength: 2048 }),
-  PS256: () => generateKeyPairSync('rsa', { modulusLength: 2048 }),
-  ES256: () => generateKeyPairSync('ec', { namedCurve: 'P-256' }),
-  ES384: () => generateKeyPairSync('ec', { namedCurve: 'P-384' }),
-  ES512: () => generateKeyPairSync('ec', { namedCurve: 'P-521' }),
-  EdDSA: () => generateKeyPairSync('ed25519'),
+  RS256: ['rsa', { modulusLength: 2048 }],
+  PS256: ['rsa', { modulusLength: 2048 }],
+  ES256: ['ec', { namedCurve: 'P-256' }],
+  ES384: ['ec', { namedCurve: 'P-384' }],
+  ES512: ['ec', { namedCurve: 'P-521' }],
+  EdDSA: ['ed25519', {}],
 };
+const PEM = {
+  privateKeyEncoding: { type: 'pkcs8', format: 'pem' }, publicKeyEncoding: { type: 'spki', format: 'pem' },
+};
+// By way of PEM: a key object that is exported while the job that made it is being collected can stand still for good.
+const generated = ([kind, options]) => createPrivateKey(generateKeyPairSync(kind, { ...options, ...PEM }).privateKey);
 const keys = settings.keys.map((alg) => ({
-  ...KINDS[alg]().privateKey.export({ format: 'jwk' }), alg, use: 'sig', kid: `${alg}-${randomBytes(4).toString('hex')}`,
+  ...generated(KINDS[alg]).export({ format: 'jwk' }), alg, use: 'sig', kid: `${alg}-${randomBytes(4).toString('hex')}`,
 }));
 
 const person = (login) => ({
