@@ -48,7 +48,8 @@ def instructions(where: Places, prefix: str) -> Panel:
     """What to open and what to try, numbered."""
     steps = (
         ("Open", f"{where.proxy}/main.aspx", "and sign in as Alice Ng; any password will do."),
-        ("Leave it", "for 2 minutes", "and do nothing: a warning after 1 minute, signed out after 2."),
+        ("Leave it", "for 2 minutes", "and do nothing: the next click asks for the password again."),
+        ("Stay busy", "for 5 minutes", "and the session ends all the same: that is the session timeout."),
         ("Poll", f"{where.proxy}/WebResources/polling.html", "asks every 2 seconds. That does not keep you in."),
         ("Look", f"{where.proxy}/headers", "shows what the application learns of you, and what it does not."),
         ("Ask", f"{where.proxy}{prefix}/session", "says how many seconds are left."),
