@@ -239,6 +239,9 @@ class SignInRoutes:
         """A second answer to one sign-in (the back button, a reload), or one that another browser was given."""
         if self._doorman.is_good(visit):
             return redirect(302, state.return_to)
+        if state.is_over(self._clock()):
+            # The login cookie lives as long as the state does, so a browser that comes late has none to show.
+            raise SignInRefused("state_expired")
         raise SignInRefused("other_browser", "no login cookie for this state")
 
     def _gave_up(self, visit: Visit, state: login.LoginState, reason: str, detail: str) -> web.StreamResponse:

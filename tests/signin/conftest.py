@@ -1,6 +1,7 @@
 import contextlib
 from collections import Counter
 from dataclasses import replace
+from urllib.parse import quote
 
 import aiohttp
 import pytest
@@ -8,6 +9,7 @@ from aiohttp import web
 
 from proxy.demo.adfs_keys import make_signing_key
 from proxy.model.provider import IdentityProvider, SecretText
+from proxy.pages.texts import ENGLISH, Page
 from proxy.signin.provider import Provider
 from support import tokens
 from support.browser import Browser
@@ -108,3 +110,49 @@ async def client(openid, clock):
             return Provider(replace(settings, **changes), http, clock)
 
         yield make
+
+
+class Steps:
+    """A sign-in step by step, for a browser that signed in at the provider of `world` before."""
+
+    SESSION = "claims-session"
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+
+    def path(self, target: str) -> str:
+        return self.world.url(f"/.claims/sign-in?return={quote(target)}")
+
+    async def know(self, browser: Browser, login: str = "alice") -> None:
+        """Signed in at the provider, without a session here and far from any loop."""
+        await browser.sign_in(self.world.url("/main.aspx"), login)
+        browser.forget(self.SESSION)
+        self.world.clock.advance(21)
+
+    async def navigate(self, browser: Browser, url: str, **headers: str):
+        """A navigation whose redirect is not followed."""
+        return await browser.fetch(
+            url, headers={"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document", "Accept": "text/html"} | headers
+        )
+
+    async def start(self, browser: Browser, target: str = "/main.aspx") -> str:
+        """The provider's address that a sign-in for `target` leads to."""
+        answer = await self.navigate(browser, self.path(target))
+        assert answer.last.location.startswith(self.world.adfs.state.issuer.url), answer.last
+        return answer.last.location
+
+    async def answer(self, browser: Browser, target: str = "/main.aspx") -> str:
+        """The callback's address with which the provider answers."""
+        answer = await self.navigate(browser, await self.start(browser, target))
+        assert answer.last.location.startswith(self.world.url("/.claims/callback?")), answer.last
+        return answer.last.location
+
+    @staticmethod
+    def shows(page, wanted: Page) -> bool:
+        """Whether that page of ours is what the browser shows."""
+        return f"<h1>{ENGLISH.pages[wanted].title}</h1>" in page.text
+
+
+@pytest.fixture
+def steps():
+    return Steps
