@@ -113,7 +113,7 @@ async def _gateway(
         audit=audit,
         mount=table.mount,
     )
-    bearer = BearerSessions(providers, sessions)
+    bearer = BearerSessions(providers, sessions, outage_grace=deployment.sessions.outage_grace)
     browser = BrowserEndpoints(sessions, rules_for, clock)
     endpoints: dict[str, Endpoint] = {
         "sign-in": sign_in.sign_in,

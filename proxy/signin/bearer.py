@@ -11,7 +11,7 @@ import structlog
 from proxy.errors import ProviderError, StoreUnavailable, TokenRefused
 from proxy.model.organization import Organization
 from proxy.model.session import BearerRefused, CannotTell, Live, Session, SessionLookup
-from proxy.model.time import Instant
+from proxy.model.time import Instant, Seconds
 from proxy.policy.client import client_kind
 from proxy.signin.provider import Provider
 from proxy.tokens.claims import verified_token
@@ -39,11 +39,17 @@ class _Kept:
 
 
 class BearerSessions:
-    """Bearer tokens of all organizations, by organization and SHA-256 of the token, the least used forgotten first."""
+    """Bearer tokens of all organizations, by organization and SHA-256 of the token, the least used forgotten first.
 
-    def __init__(self, providers: Mapping[str, Provider], sessions: MarksOfSessions) -> None:
+    `outage_grace`: seconds that a token whose principal's mark was seen goes on while the store does not answer.
+    """
+
+    def __init__(
+        self, providers: Mapping[str, Provider], sessions: MarksOfSessions, *, outage_grace: Seconds = 0.0
+    ) -> None:
         self._providers = providers
         self._sessions = sessions
+        self._grace = outage_grace
         self._kept: OrderedDict[tuple[str, bytes], _Kept] = OrderedDict()
 
     async def lookup(self, token: str, organization: Organization, now: Instant) -> SessionLookup:
@@ -53,9 +59,9 @@ class BearerSessions:
         try:
             if kept is None:
                 kept = _Kept(await self._verified(token, organization, now), float("-inf"))
-            if now - kept.marked_at >= _MARK_SECONDS:
-                await self._check_mark(kept.session)
-                kept.marked_at = now
+            # Also where the clock was put back, or a mark would not be seen until it has caught up.
+            if abs(now - kept.marked_at) >= _MARK_SECONDS:
+                await self._check_mark(kept, now)
         except TokenRefused as refused:
             self._kept.pop(key, None)
             log.info("bearer_refused", reason=refused.reason, organization=organization.name)
@@ -86,8 +92,17 @@ class BearerSessions:
             subject=verified.subject,
         )
 
-    async def _check_mark(self, session: Session) -> None:
-        mark = await self._sessions.signed_out_after(session.principal.key, session.organization)
+    async def _check_mark(self, kept: _Kept, now: Instant) -> None:
+        session, marked_at = kept.session, kept.marked_at
+        # Set before the answer is there: of many requests at once one asks.
+        kept.marked_at = now
+        try:
+            mark = await self._sessions.signed_out_after(session.principal.key, session.organization)
+        except BaseException as error:
+            kept.marked_at = marked_at
+            if isinstance(error, StoreUnavailable) and abs(now - marked_at) < self._grace:
+                return
+            raise
         # A token issued in the mark's own second may be older than the mark: `iat` has whole seconds.
         if mark is not None and session.signed_in_at <= mark:
             raise TokenRefused("signed_out", "issued before the principal signed out")

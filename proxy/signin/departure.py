@@ -28,13 +28,24 @@ class Departures:
         self._clock = clock
         self._prefix = prefix
 
-    async def leave(self, visit: Visit, return_to: str, *, ask_for_credentials: bool, retried: bool) -> web.Response:
-        """The redirect. Raises ProviderUnavailable, ProviderMisconfigured."""
+    async def leave(
+        self,
+        visit: Visit,
+        return_to: str,
+        *,
+        ask_for_credentials: bool,
+        again: login.LoginState | None = None,
+        restarted: bool = False,
+    ) -> web.Response:
+        """The redirect. `again`: the sign-in that is repeated with credentials; its cookie's slot is taken over.
+
+        `restarted`: it takes the place of one whose cookie is gone. Raises ProviderUnavailable, ProviderMisconfigured.
+        """
         now = self._clock()
         provider = self._providers[visit.organization.identity_provider]
         metadata = await provider.metadata()
         held = login.start_login(now, visit.replaces)
-        slot = login.free_slot(visit.cookies, visit.names, self._sealer)
+        slot = again.slot if again else login.free_slot(visit.cookies, visit.names, self._sealer)
         state = login.LoginState(
             login_id=held.login_id,
             slot=slot,
@@ -43,7 +54,8 @@ class Departures:
             authority=visit.facts.authority,
             started_at=now,
             asked_at=now if ask_for_credentials else None,
-            retried=retried,
+            retried=again is not None,
+            restarted=restarted or (again is not None and again.restarted),
         )
         url = oidc.authorization_url(
             provider.settings,

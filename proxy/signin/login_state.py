@@ -22,7 +22,9 @@ _COOKIE = "login-cookie"
 class LoginState:
     """What the `state` parameter says. `slot`: the number of the login cookie. `authority`: the host it began on.
 
-    `asked_at`: when credentials were asked for, None where they were not. `retried`: it is a second attempt already.
+    `asked_at`: when credentials were asked for, None where they were not.
+    `retried`: it is a second attempt, for credentials owed.
+    `restarted`: it took the place of one whose login cookie another tab had overwritten.
     """
 
     login_id: str
@@ -33,6 +35,7 @@ class LoginState:
     started_at: Instant
     asked_at: Instant | None = None
     retried: bool = False
+    restarted: bool = False
 
     def is_over(self, now: Instant) -> bool:
         """Whether it took too long."""
@@ -62,14 +65,20 @@ def start_login(now: Instant, replaces: SessionReference | None) -> LoginSecrets
 
 
 def free_slot(cookies: Mapping[str, str], names: CookieNames, sealer: Sealer) -> int:
-    """The slot for one more sign-in: one without a cookie or with one that does not open, else the oldest's."""
-    started: list[tuple[Instant, int]] = []
-    for slot, name in enumerate(names.logins()):
-        held = open_secrets(sealer, cookies.get(name))
-        if held is None:
-            return slot
-        started.append((held.started_at, slot))
-    return min(started)[1]
+    """The slot for one more sign-in: one without a cookie or with one that does not open, else the oldest's.
+
+    Of several free ones any: tabs that a browser restores at once do not know of each other's cookies yet.
+    """
+    held = [open_secrets(sealer, cookies.get(name)) for name in names.logins()]
+    free = [slot for slot, one in enumerate(held) if one is None]
+    if free:
+        return secrets.choice(free)
+    return min((one.started_at, slot) for slot, one in enumerate(held) if one)[1]
+
+
+def is_signing_in(cookies: Mapping[str, str], names: CookieNames, sealer: Sealer) -> bool:
+    """Whether this browser has a sign-in of its own under way."""
+    return any(open_secrets(sealer, cookies.get(name)) for name in names.logins())
 
 
 def seal_state(sealer: Sealer, state: LoginState) -> str:
@@ -83,6 +92,7 @@ def seal_state(sealer: Sealer, state: LoginState) -> str:
         state.started_at,
         state.asked_at,
         state.retried,
+        state.restarted,
     ]
     return sealer.seal_text(_pack(values), purpose=_STATE)
 
@@ -92,14 +102,10 @@ def open_state(sealer: Sealer, text: str | None) -> LoginState | None:
     if text is None:
         return None
     try:
-        login_id, slot, organization, return_to, authority, started_at, asked_at, retried = json.loads(
-            sealer.open_text(text, purpose=_STATE)
-        )
-    except (SealBroken, ValueError):
+        state = LoginState(*json.loads(sealer.open_text(text, purpose=_STATE)))
+    except (SealBroken, ValueError, TypeError):
         return None
-    if not 0 <= slot < LOGIN_SLOTS:
-        return None
-    return LoginState(login_id, slot, organization, return_to, authority, started_at, asked_at, retried)
+    return state if 0 <= state.slot < LOGIN_SLOTS else None
 
 
 def seal_secrets(sealer: Sealer, held: LoginSecrets) -> str:

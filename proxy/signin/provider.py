@@ -29,6 +29,8 @@ _LAST_KNOWN_GOOD_SECONDS = 3600.0
 _REFETCH_SECONDS = 300.0
 _RETRY_SECONDS = 5.0
 _OK, _SERVER_FAULT = 200, 500
+# Errors that no further attempt of the user mends (RFC 6749, section 5.2).
+_OUR_FAULTS = frozenset({"invalid_client", "unauthorized_client", "unsupported_grant_type"})
 # Algorithms of id tokens that we know and a provider may state; `none` and HMAC are never among them.
 _ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
 
@@ -158,9 +160,10 @@ class Provider:
             raise ProviderUnavailable(f"the token endpoint answered {status}")
         answer = _object(body, "the token endpoint")
         if status != _OK or "error" in answer:
-            raise SignInRefused(
-                "provider_refused", f"the token endpoint answered {status}: {_word(answer.get('error'))}"
-            )
+            error = _word(answer.get("error"))
+            if error in _OUR_FAULTS:
+                raise ProviderMisconfigured(f"the token endpoint answered {error}: check client_id and client_secret")
+            raise SignInRefused("provider_refused", f"the token endpoint answered {status}: {error}")
         id_token, access, refresh = (answer.get(name) for name in ("id_token", "access_token", "refresh_token"))
         if not isinstance(id_token, str):
             raise ProviderMisconfigured("the token endpoint gave no id_token; is the scope openid granted?")
@@ -274,8 +277,13 @@ def _endpoint(document: Mapping[str, object], name: str) -> str:
     value = document.get(name)
     if not isinstance(value, str):
         raise ProviderMisconfigured(f"discovery states no {name}")
-    parts = urlsplit(value)
-    if parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(parts.hostname or "")):
+    try:
+        parts = urlsplit(value)
+        host, secret = parts.hostname or "", parts.username or parts.password
+    except ValueError:
+        raise ProviderMisconfigured(f"discovery states {name} {value[:200]!r}, which is no URL") from None
+    safe = parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(host))
+    if host and safe and not secret:
         return value
     raise ProviderMisconfigured(f"discovery states {name} {value[:200]!r}; an https URL would be right")
 

@@ -1,6 +1,6 @@
 """`sign-in` and `callback`: from a click to a session, in as few questions as the rules allow."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 from urllib.parse import urlencode
 
@@ -19,7 +19,7 @@ from proxy.errors import (
 from proxy.model.organization import Organization, SameSite
 from proxy.model.principal import VerifiedToken
 from proxy.model.request import RequestFacts, RequestKind
-from proxy.model.session import SessionLookup
+from proxy.model.session import CannotTell, SessionLookup
 from proxy.model.settings import TimeRules
 from proxy.model.time import Instant, Seconds
 from proxy.observability.audit import Audit, AuditEvent
@@ -40,6 +40,7 @@ log = structlog.get_logger("signin")
 
 # Of the provider's answer, what we read. Each may stand once (attacks: two `state`, two `code`).
 _ANSWER = ("state", "code", "iss", "error")
+_LONGEST = 8192
 # Integrated Windows Authentication answers a question for credentials silently (AD FS: authmethod; RFC 8176: amr wia).
 _WINDOWS = frozenset({"urn:federation:authentication:windows", "wia"})
 
@@ -96,18 +97,23 @@ class SignInRoutes:
         wanted = request.query.getall("return", [])
         if organization is None or len(wanted) > 1:
             return self._nowhere(request, organization, "bad_request")
-        return_to = safe_return(wanted[0]) if wanted else f"{organization.path}/"
+        return_to = _return_to(wanted, organization)
         visit = await self._doorman.visit(request, facts, organization)
+        if self._doorman.is_good(visit):
+            return redirect(302, return_to)
+        if isinstance(visit.lookup, CannotTell):
+            return self._failed(visit, "store_unreachable", return_to)
         if facts.kind is RequestKind.FRAMED_NAVIGATION:
             path = sign_in_path(self._mount(organization), return_to)
             return self._pages.respond(request, Page.FRAMED, status=200, sign_in=path)
-        if self._doorman.is_good(visit):
-            return redirect(302, return_to)
+        return await self._set_out(visit, return_to)
+
+    async def _set_out(self, visit: Visit, return_to: str) -> web.StreamResponse:
         state = loop.next_loop_state(self._loop(visit), loop.LoopEvent.STARTED, self._clock())
         if state.is_loop:
             self._refused(visit, "loop")
             return self._failed(visit, "loop", return_to)
-        answer = await self._leave(visit, return_to, ask_for_credentials=self._doorman.owes(visit), retried=False)
+        answer = await self._leave(visit, return_to, ask_for_credentials=self._doorman.owes(visit))
         return with_cookies(answer, [self._loop_cookie(visit, state)] if state.challenged else [])
 
     async def callback(
@@ -158,7 +164,7 @@ class SignInRoutes:
     async def _complete(self, visit: Visit, state: login.LoginState, answer: Mapping[str, str]) -> web.StreamResponse:
         held = login.open_secrets(self._sealer, visit.cookies.get(visit.names.logins()[state.slot]))
         if held is None or held.login_id != state.login_id:
-            return self._without_cookie(visit, state)
+            return await self._without_cookie(visit, state)
         if state.is_over(self._clock()):
             raise SignInRefused("state_expired")
         provider = self._providers[visit.organization.identity_provider]
@@ -168,7 +174,7 @@ class SignInRoutes:
         if "code" not in answer:
             raise SignInRefused("provider_refused", "neither code nor error in the answer")
         if not await self._sessions.use_once(f"login:{state.login_id}", login.LOGIN_SECONDS):
-            return self._without_cookie(visit, state)
+            return await self._without_cookie(visit, state)
         response = await provider.exchange(answer["code"], held.verifier, self._departures.redirect_uri(visit.facts))
         token = await provider.verify(response, held.nonce, self._clock())
         made = await self._sessions.create(self._new_session(visit, state, held, token, response))
@@ -206,7 +212,7 @@ class SignInRoutes:
             subject=token.subject,
             id_token=response.id_token,
             refresh_token=None,
-            replaces=held.replaces,
+            replaces=visit.replaces or held.replaces,
         )
 
     async def _ask_once_more(self, visit: Visit, state: login.LoginState, token: VerifiedToken) -> web.StreamResponse:
@@ -214,8 +220,7 @@ class SignInRoutes:
         if state.retried or state.asked_at is not None:
             reason = "no_authentication_instant" if token.authenticated_at is None else "credentials_owed"
             raise SignInRefused(reason, "asked for credentials, and none newer than the mark came")
-        answer = await self._leave(visit, state.return_to, ask_for_credentials=True, retried=True)
-        return with_cookies(answer, [self._expired_login(visit, state)])
+        return await self._leave(visit, state.return_to, ask_for_credentials=True, again=state)
 
     def _arrive(self, visit: Visit, state: login.LoginState, made: Created) -> web.StreamResponse:
         session = made.session
@@ -235,10 +240,20 @@ class SignInRoutes:
         ]
         return redirect(302, state.return_to, cookies)
 
-    def _without_cookie(self, visit: Visit, state: login.LoginState) -> web.StreamResponse:
-        """A second answer to one sign-in (the back button, a reload), or one that another browser was given."""
+    async def _without_cookie(self, visit: Visit, state: login.LoginState) -> web.StreamResponse:
+        """A second answer to one sign-in (the back button, a reload), or one that another browser was given.
+
+        A browser that is signing in in another tab, which has overwritten the cookie, starts once more by itself: what
+        came is not used, and the provider answers from its own session.
+        """
         if self._doorman.is_good(visit):
             return redirect(302, state.return_to)
+        if isinstance(visit.lookup, CannotTell):
+            raise StoreUnavailable("whether this browser is signed in is not known")
+        fresh = not state.restarted and not state.is_over(self._clock())
+        if fresh and login.is_signing_in(visit.cookies, visit.names, self._sealer):
+            asks = state.asked_at is not None
+            return await self._leave(visit, state.return_to, ask_for_credentials=asks, restarted=True)
         if state.is_over(self._clock()):
             # The login cookie lives as long as the state does, so a browser that comes late has none to show.
             raise SignInRefused("state_expired")
@@ -263,10 +278,18 @@ class SignInRoutes:
         path = sign_in_path(self._mount(visit.organization), return_to)
         return failed(self._pages, visit.request, reason, sign_in=path, organization=visit.organization.friendly_name)
 
-    async def _leave(self, visit: Visit, return_to: str, *, ask_for_credentials: bool, retried: bool) -> web.Response:
+    async def _leave(
+        self,
+        visit: Visit,
+        return_to: str,
+        *,
+        ask_for_credentials: bool,
+        again: login.LoginState | None = None,
+        restarted: bool = False,
+    ) -> web.Response:
         try:
             return await self._departures.leave(
-                visit, return_to, ask_for_credentials=ask_for_credentials, retried=retried
+                visit, return_to, ask_for_credentials=ask_for_credentials, again=again, restarted=restarted
             )
         except (ProviderUnavailable, ProviderMisconfigured) as error:
             reason = "provider_unavailable" if isinstance(error, ProviderUnavailable) else "provider_misconfigured"
@@ -286,13 +309,20 @@ class SignInRoutes:
         )
 
 
+def _return_to(wanted: Sequence[str], organization: Organization) -> str:
+    """Where a sign-in leads: the path asked for, else the organization's own beginning."""
+    home = f"{organization.path}/"
+    asked = safe_return(wanted[0]) if wanted else home
+    return home if asked == "/" and not organization.root else asked
+
+
 def _once_each(given: MultiMapping[Any]) -> dict[str, str]:
     """What we read of an answer, each part at most once. Raises SignInRefused("bad_request")."""
     answer = {}
     for name in _ANSWER:
         values = given.getall(name, [])
-        if len(values) > 1 or not all(isinstance(value, str) for value in values):
-            raise SignInRefused("bad_request", f"{name} stands more than once")
+        if len(values) > 1 or not all(isinstance(value, str) and len(value) <= _LONGEST for value in values):
+            raise SignInRefused("bad_request", f"{name} stands more than once, or is too long")
         if values:
             answer[name] = str(values[0])
     return answer

@@ -10,11 +10,12 @@ from proxy.errors import ProviderError, StoreUnavailable
 from proxy.model.decision import Ending
 from proxy.model.organization import Organization
 from proxy.model.request import RequestFacts
-from proxy.model.session import CannotTell, EndReason, Live, Session, SessionLookup
+from proxy.model.session import CannotTell, Ended, EndReason, Live, Session, SessionLookup
 from proxy.model.settings import TimeRules
 from proxy.model.time import Instant
 from proxy.observability.audit import Audit, AuditEvent
 from proxy.pages.render import Page, Pages
+from proxy.policy.limits import ending
 from proxy.sessions.cookie import cookie_names, expire_cookie, read_cookies
 from proxy.signin import oidc
 from proxy.signin.answers import failed, redirect, sign_in_path
@@ -105,7 +106,8 @@ class SignOutRoutes:
         secure = facts.scheme == "https"
         names = cookie_names(organization.cookie_suffix, secure=secure)
         cookie = read_cookies(request.headers.getall("Cookie", [])).get(names.session)
-        lookup = await self._sessions.load(cookie, organization.name)
+        # Past the cache: an idle limit that was reached owes credentials, and only the store knows whether it was.
+        lookup = await self._sessions.load(cookie, organization.name, past_cache=True)
         id_token, ended = None, not isinstance(lookup, CannotTell)
         if isinstance(lookup, Live) and cookie is not None:
             try:
@@ -122,13 +124,17 @@ class SignOutRoutes:
             )
         gone = [expire_cookie(names.session, secure=secure, same_site=organization.same_site)]
         gone += [expire_cookie(name, secure=secure, same_site=organization.same_site) for name in names.logins()]
-        response = redirect(303, await self._next_stop(facts, organization, id_token), gone)
+        known = isinstance(lookup, Live | Ended)
+        response = redirect(303, await self._next_stop(facts, organization, id_token, known=known), gone)
         response.headers["Clear-Site-Data"] = _CLEARED
         return response
 
     async def _end_session(self, session: Session, facts: RequestFacts, organization: Organization) -> None:
-        owes = self._rules_for(organization).sign_out_owes_credentials
-        await self._sessions.end(session, Ending(EndReason.SIGNED_OUT, self._clock(), owes_credentials=owes))
+        rules, now = self._rules_for(organization), self._clock()
+        reached = ending(session, rules, now)
+        # Signing out after a limit was reached does not make it unreached.
+        owes = rules.sign_out_owes_credentials or (reached is not None and reached.owes_credentials)
+        await self._sessions.end(session, Ending(EndReason.SIGNED_OUT, now, owes_credentials=owes))
         self._audit.record(
             AuditEvent.SIGNED_OUT,
             organization=organization.name,
@@ -136,11 +142,13 @@ class SignOutRoutes:
             client_address=facts.client_address,
         )
 
-    async def _next_stop(self, facts: RequestFacts, organization: Organization, id_token: str | None) -> str:
+    async def _next_stop(
+        self, facts: RequestFacts, organization: Organization, id_token: str | None, *, known: bool
+    ) -> str:
         """The provider's end-session endpoint, or our own page where there is none or nobody was signed in."""
         after = f"{facts.origin}{self._mount(organization)}/signed-out"
         endpoint = await self._end_session_endpoint(organization)
-        if endpoint is None or id_token is None:
+        if endpoint is None or not known:
             return after
         client_id = self._providers[organization.identity_provider].settings.client_id
         return oidc.end_session_url(endpoint, id_token=id_token, back_to=after, client_id=client_id)
