@@ -1,5 +1,7 @@
 """What a signed-in request and a session cost the store, measured through a whole proxy on a real Redis."""
 
+import asyncio
+
 import aiohttp
 import redis.asyncio as redis
 
@@ -17,8 +19,13 @@ async def commands(store: redis.Redis) -> int:
 async def test_a_signed_in_request_costs_the_store_next_to_nothing(world, browser, redis_url):
     one = await world(state=redis_url)
     await browser.sign_in(one.url("/main.aspx"), "alice")
-    headers = {"Cookie": f"claims-session={browser.cookie('claims-session')}"}
+    cookie = browser.cookie("claims-session")
+    headers = {"Cookie": f"claims-session={cookie}"}
     async with redis.Redis.from_url(redis_url) as store, aiohttp.ClientSession(headers=headers) as client:
+        # Steady state: a worker trusts its copies once its first heartbeat has come back.
+        async with asyncio.timeout(10):
+            while one.proxy.sessions.cached(cookie, "contoso") is None:
+                await client.get(one.url("/api/data/v9.2/WhoAmI"))
         before = await commands(store)
         for _ in range(REQUESTS):
             async with client.get(one.url("/api/data/v9.2/WhoAmI")) as answer:

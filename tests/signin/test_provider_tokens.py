@@ -65,11 +65,19 @@ async def test_without_an_id_token_the_provider_is_misconfigured(client, openid,
         await exchange(client())
 
 
+@pytest.mark.parametrize("error", ["invalid_client", "unauthorized_client", "unsupported_grant_type"])
+async def test_what_no_further_attempt_mends_is_a_fault_of_the_configuration(client, openid, error):
+    body = {"error": error, "error_description": "SECRET-DETAIL"}
+    openid.answers["token"] = web.Response(status=401, body=json.dumps(body).encode())
+    with pytest.raises(ProviderMisconfigured, match=f"{error}: check client_id and client_secret") as caught:
+        await exchange(client())
+    assert "SECRET-DETAIL" not in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("status", "document", "shown"),
     [
         (400, {"error": "invalid_grant", "error_description": "SECRET-DETAIL"}, "400: invalid_grant"),
-        (401, {"error": "invalid_client", "error_description": "SECRET-DETAIL"}, "401: invalid_client"),
         (200, {"error": "invalid_grant", "id_token": "SECRET-DETAIL"}, "200: invalid_grant"),
         (400, {"error": "<b>SECRET-DETAIL</b>"}, r"400: \(no error code\)"),
         (400, {"error": ["SECRET-DETAIL"]}, r"400: \(no error code\)"),
