@@ -170,6 +170,28 @@ async def test_a_store_that_does_not_answer_is_neither_yes_nor_no(bearer, marks,
     assert isinstance(await bearer.lookup(token, CONTOSO, clock()), Live)
 
 
+async def test_a_token_whose_mark_was_seen_goes_on_for_the_grace_of_an_outage(client, marks, clock):
+    graceful = BearerSessions({"adfs": client(resource=tokens.RESOURCE)}, marks, outage_grace=60.0)
+    token = tokens.access_token()
+    assert isinstance(await graceful.lookup(token, CONTOSO, clock()), Live)
+    marks.down = True
+    for seconds in (6, 53):
+        clock.advance(seconds)
+        assert isinstance(await graceful.lookup(token, CONTOSO, clock()), Live)
+    assert await graceful.lookup(tokens.access_token(jti="2"), CONTOSO, clock()) == CannotTell(), "never seen before"
+    clock.advance(1)
+    assert await graceful.lookup(token, CONTOSO, clock()) == CannotTell()
+
+
+async def test_a_clock_put_back_hides_no_sign_out(bearer, marks, clock):
+    token = tokens.access_token()
+    clock.advance(600)
+    assert isinstance(await bearer.lookup(token, CONTOSO, clock()), Live)
+    clock.advance(-300)
+    marks.mark = clock()
+    assert await bearer.lookup(token, CONTOSO, clock()) == BearerRefused("signed_out")
+
+
 async def test_only_so_many_tokens_are_kept(bearer, marks, clock, monkeypatch):
     monkeypatch.setattr("proxy.signin.bearer._KEPT", 2)
     made = [tokens.access_token(jti=str(number)) for number in range(3)]

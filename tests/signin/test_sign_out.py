@@ -6,7 +6,7 @@ import pytest
 from aiohttp import web
 
 from proxy.pages.texts import Page
-from support.world import free_port
+from support.world import custom, free_port
 
 SESSION = "claims-session"
 
@@ -171,3 +171,16 @@ async def test_no_id_token_is_shown_to_the_page_of_ours(signed_in, browser):
     page = await browser.open(answer.last.location)
     assert hint not in str(page.url)
     assert hint not in page.text
+
+
+@pytest.mark.parametrize(("minutes", "asked"), [(14, False), (16, True)])
+async def test_signing_out_after_an_idle_limit_still_owes_credentials(world, browser, *, steps, clock, minutes, asked):
+    limits = custom(inactivity=15)
+    one = steps(await world(**limits))
+    await browser.sign_in(one.world.url("/main.aspx"))
+    clock.advance(minutes * 60)
+    answer = await post(one, browser, Origin=own(one))
+    assert answer.status == 303
+    # The browser does not go to the provider, so only what is owed here keeps its single sign-on from being enough.
+    page = await browser.open(one.world.url("/main.aspx"))
+    assert (page.form_with("UserName") is not None) is asked
