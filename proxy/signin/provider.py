@@ -1,6 +1,5 @@
 """All network to identity providers: discovery, keys, the token endpoint. Bounded in time and size, no redirects."""
 
-import asyncio
 import base64
 import ipaddress
 from collections.abc import Callable, Mapping
@@ -14,6 +13,7 @@ from proxy.errors import ProviderError, ProviderMisconfigured, ProviderUnavailab
 from proxy.model.principal import VerifiedToken
 from proxy.model.provider import ClientAuthentication, IdentityProvider, ProviderMetadata
 from proxy.model.time import Instant
+from proxy.signin.shared_call import SharedCall
 from proxy.tokens.claims import verified_token
 from proxy.tokens.jwt import AccessTokenExpectation, IdTokenExpectation, verify_access_token, verify_id_token
 from proxy.tokens.keys import KeySet, UnknownKey
@@ -64,8 +64,8 @@ class Provider:
         self._known: _Known | None = None
         self._keys_due: Instant = 0.0
         self._refetch_allowed: Instant = 0.0
-        self._metadata_lock = asyncio.Lock()
-        self._keys_lock = asyncio.Lock()
+        self._metadata_call = SharedCall(self._fetch_metadata)
+        self._keys_call = SharedCall(self._fetch_keys)
 
     @property
     def known_metadata(self) -> ProviderMetadata | None:
@@ -77,55 +77,54 @@ class Provider:
 
         Raises ProviderUnavailable, ProviderMisconfigured where there is none to fall back on.
         """
-        async with self._metadata_lock:
-            now = self._clock()
-            if self._metadata is not None and now < self._metadata_due:
-                return self._metadata
-            url = f"{self.settings.issuer.rstrip('/')}/.well-known/openid-configuration"
-            try:
-                self._metadata = _metadata(await self._get(url), self.settings.issuer)
-            except ProviderError as error:
-                if self._metadata is None:
-                    raise
-                log.warning("provider_metadata_kept", provider=self.settings.name, error=str(error))
-                self._metadata_due = now + _REFETCH_SECONDS
-            else:
-                self._metadata_due = now + _METADATA_SECONDS
+        now = self._clock()
+        if self._metadata is not None and now < self._metadata_due:
             return self._metadata
+        try:
+            return await self._metadata_call()
+        except ProviderError as error:
+            if self._metadata is None:
+                raise
+            log.warning("provider_metadata_kept", provider=self.settings.name, error=str(error))
+            self._metadata_due = now + _REFETCH_SECONDS
+            return self._metadata
+
+    async def _fetch_metadata(self) -> ProviderMetadata:
+        url = f"{self.settings.issuer.rstrip('/')}/.well-known/openid-configuration"
+        self._metadata = _metadata(await self._get(url), self.settings.issuer)
+        self._metadata_due = self._clock() + _METADATA_SECONDS
+        return self._metadata
 
     async def keys(self) -> KeySet:
         """The signing keys, fetched every hour; while that fails the last good ones serve for one hour more.
 
         Raises ProviderUnavailable, ProviderMisconfigured.
         """
-        async with self._keys_lock:
-            now = self._clock()
-            if self._known is not None and now < self._keys_due:
-                return self._known.keys
-            try:
-                return await self._fetch_keys()
-            except ProviderError as error:
-                if self._known is None:
-                    raise
-                last = self._known.fetched_at + _KEYS_SECONDS + _LAST_KNOWN_GOOD_SECONDS
-                if now >= last:
-                    raise
-                log.warning("provider_keys_kept", provider=self.settings.name, error=str(error))
-                self._keys_due = min(now + _RETRY_SECONDS, last)
-                return self._known.keys
+        now = self._clock()
+        if self._known is not None and now < self._keys_due:
+            return self._known.keys
+        try:
+            return await self._keys_call()
+        except ProviderError as error:
+            if self._known is None:
+                raise
+            last = self._known.fetched_at + _KEYS_SECONDS + _LAST_KNOWN_GOOD_SECONDS
+            if now >= last:
+                raise
+            log.warning("provider_keys_kept", provider=self.settings.name, error=str(error))
+            self._keys_due = min(now + _RETRY_SECONDS, last)
+            return self._known.keys
 
     async def keys_after_unknown(self) -> KeySet:
         """Keys fetched anew, for a token names one that we do not know; at most once in 5 minutes, else those we have.
 
         Anybody can name keys at random; the provider must not be asked for each (OpenID Connect Core, 10.1.1).
         """
-        asked_at = self._clock()
-        async with self._keys_lock:
-            now = self._clock()
-            if self._known is not None and (self._known.fetched_at > asked_at or now < self._refetch_allowed):
-                return self._known.keys
-            self._refetch_allowed = now + _REFETCH_SECONDS
-            return await self._fetch_keys()
+        now = self._clock()
+        if self._known is not None and now < self._refetch_allowed and not self._keys_call.is_running:
+            return self._known.keys
+        self._refetch_allowed = now + _REFETCH_SECONDS
+        return await self._keys_call()
 
     async def _fetch_keys(self) -> KeySet:
         document = await self._get((await self.metadata()).jwks_uri)

@@ -174,7 +174,9 @@ class SignInRoutes:
         if "code" not in answer:
             raise SignInRefused("provider_refused", "neither code nor error in the answer")
         if not await self._sessions.use_once(f"login:{state.login_id}", login.LOGIN_SECONDS):
-            return await self._without_cookie(visit, state)
+            if self._doorman.is_good(visit):
+                return redirect(302, state.return_to)
+            raise SignInRefused("replayed", "this sign-in was completed before")
         response = await provider.exchange(answer["code"], held.verifier, self._departures.redirect_uri(visit.facts))
         token = await provider.verify(response, held.nonce, self._clock())
         made = await self._sessions.create(self._new_session(visit, state, held, token, response))
