@@ -87,7 +87,10 @@ async def _gateway(
     trust: ssl.SSLContext,
     building: contextlib.AsyncExitStack,
 ) -> Gateway:
-    http = await building.enter_async_context(aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=trust)))
+    # No cookie jar: a provider's cookie from one user's exchange must not go along with the next user's.
+    http = await building.enter_async_context(
+        aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=trust), cookie_jar=aiohttp.DummyCookieJar())
+    )
     providers = {settings.name: Provider(settings, http, clock) for settings in deployment.identity_providers}
     rules_for = CurrentRules(deployment)
     pages, audit = Pages(), Audit()

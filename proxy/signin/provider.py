@@ -124,7 +124,12 @@ class Provider:
         if self._known is not None and now < self._refetch_allowed and not self._keys_call.is_running:
             return self._known.keys
         self._refetch_allowed = now + _REFETCH_SECONDS
-        return await self._keys_call()
+        try:
+            return await self._keys_call()
+        except ProviderError:
+            # A fetch that failed brought nothing: the next one need not wait for so long.
+            self._refetch_allowed = now + _RETRY_SECONDS
+            raise
 
     async def _fetch_keys(self) -> KeySet:
         document = await self._get((await self.metadata()).jwks_uri)
