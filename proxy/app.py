@@ -12,6 +12,7 @@ import structlog
 import uvloop
 
 from proxy.browser.endpoints import BrowserEndpoints
+from proxy.errors import CannotStart
 from proxy.gateway.handler import Gateway
 from proxy.gateway.ports import BearerAddress, Endpoint
 from proxy.gateway.server import RunningServer, serve
@@ -63,8 +64,8 @@ def sessions_of(deployment: Deployment, clock: Callable[[], Instant]) -> Session
 async def start(deployment: Deployment, *, clock: Callable[[], Instant]) -> RunningProxy:
     """Build a proxy and begin to serve. `clock` gives UTC seconds.
 
-    Raises OSError where the address is taken or a certificate cannot be read. A store or a provider that does not
-    answer is no reason not to start: requests are answered with what can be told.
+    Raises OSError where the address is taken, CannotStart where a file of certificates cannot be used. A store or a
+    provider that does not answer is no reason not to start: requests are answered with what can be told.
     """
     async with contextlib.AsyncExitStack() as building:
         sessions = sessions_of(deployment, clock)
@@ -162,14 +163,21 @@ def _pools(
 def _client_tls(ca_file: str | None) -> ssl.SSLContext:
     context = ssl.create_default_context()
     if ca_file:
-        context.load_verify_locations(cafile=ca_file)
+        try:
+            context.load_verify_locations(cafile=ca_file)
+        except OSError as error:
+            raise CannotStart(f"ca_file: {ca_file} cannot be used: {error}; name a PEM file of certificates") from error
     return context
 
 
 def _server_tls(files: Tls) -> ssl.SSLContext:
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.load_cert_chain(files.certificate, files.key)
+    try:
+        context.load_cert_chain(files.certificate, files.key)
+    except OSError as error:
+        wrong = f"listen.tls: {files.certificate} and {files.key} cannot be used: {error}"
+        raise CannotStart(f"{wrong}; name PEM files of a certificate and its key that this user can read") from error
     context.set_alpn_protocols(["http/1.1"])
     return context
 

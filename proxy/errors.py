@@ -3,6 +3,7 @@
 ```
 ClaimsProxyError
 ├── ConfigurationError        the YAML is at fault; carries every fault found
+├── CannotStart               what the YAML names cannot be used on this machine
 ├── StoreUnavailable          the store cannot tell: neither yes nor no
 ├── SealBroken                a sealed value is foreign, altered or sealed under a secret we no longer have
 ├── RequestRefused            the request itself is ambiguous or out of bounds
@@ -49,6 +50,10 @@ class ConfigurationError(ClaimsProxyError):
     def __init__(self, faults: tuple[Fault, ...]) -> None:
         super().__init__("\n".join(str(fault) for fault in faults))
         self.faults = faults
+
+
+class CannotStart(ClaimsProxyError):
+    """What the configuration names cannot be used on this machine; the text says what, why and what would do."""
 
 
 class StoreUnavailable(ClaimsProxyError):
