@@ -6,6 +6,7 @@ from urllib.parse import quote
 
 from aiohttp import web
 
+from proxy.errors import ProviderError, ProviderUnavailable, SignInRefused, StoreUnavailable, TokenRefused
 from proxy.pages.render import Page, Pages
 
 _NO_STORE = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
@@ -68,3 +69,18 @@ def failed(
 def sign_in_path(mount: str, return_to: str) -> str:
     """Our own sign-in, leading back to a path of this host."""
     return f"{mount}/sign-in?return={quote(return_to, safe='/')}"
+
+
+def reason_of(error: SignInRefused | TokenRefused | ProviderError | StoreUnavailable) -> str:
+    """The stable word for what went wrong, for log, audit and page."""
+    match error:
+        case SignInRefused():
+            return error.reason
+        case TokenRefused():
+            return f"token_{error.reason}"
+        case ProviderUnavailable():
+            return "provider_unavailable"
+        case StoreUnavailable():
+            return "store_unreachable"
+        case _:
+            return "provider_misconfigured"

@@ -31,7 +31,7 @@ from proxy.sessions.cookie import expire_cookie, set_cookie
 from proxy.sessions.service import Created, CredentialsOwed, NewSession
 from proxy.signin import login_state as login
 from proxy.signin import loop, oidc
-from proxy.signin.answers import failed, redirect, sign_in_path, with_cookies
+from proxy.signin.answers import failed, reason_of, redirect, sign_in_path, with_cookies
 from proxy.signin.departure import Departures
 from proxy.signin.provider import Provider, TokenResponse
 from proxy.signin.visit import Doorman, Visit
@@ -128,12 +128,13 @@ class SignInRoutes:
             answer = _once_each(request.query)
             state, known = self._opened(answer.get("state"), facts, organization)
         except SignInRefused as refused:
-            return self._nowhere(request, organization, refused.reason)
+            home = await self._home(request, facts, organization) if refused.reason == "state_unknown" else None
+            return home or self._nowhere(request, organization, refused.reason)
         visit = await self._doorman.visit(request, facts, known)
         try:
             return await self._complete(visit, state, answer)
         except (SignInRefused, TokenRefused, ProviderError, StoreUnavailable) as error:
-            return self._gave_up(visit, state, _reason_of(error), str(error))
+            return self._gave_up(visit, state, reason_of(error), str(error))
 
     def _opened(
         self, sealed: str | None, facts: RequestFacts, organization: Organization | None
@@ -144,6 +145,15 @@ class SignInRoutes:
         if state is None or known is None or state.authority != facts.authority or organization not in (None, known):
             raise SignInRefused("state_unknown")
         return state, known
+
+    async def _home(
+        self, request: web.Request, facts: RequestFacts, organization: Organization | None
+    ) -> web.Response | None:
+        """Whoever is signed in is not stopped by an answer to nothing of ours; at a host of many it names nobody."""
+        if organization is None:
+            return None
+        visit = await self._doorman.visit(request, facts, organization)
+        return redirect(302, f"{organization.path}/") if self._doorman.is_good(visit) else None
 
     def _nowhere(self, request: web.Request, organization: Organization | None, reason: str) -> web.Response:
         """An answer that belongs to no sign-in of ours: where the person wanted to go is not known."""
@@ -328,18 +338,3 @@ def _once_each(given: MultiMapping[Any]) -> dict[str, str]:
         if values:
             answer[name] = str(values[0])
     return answer
-
-
-def _reason_of(error: SignInRefused | TokenRefused | ProviderError | StoreUnavailable) -> str:
-    """The stable word for what went wrong, for log, audit and page."""
-    match error:
-        case SignInRefused():
-            return error.reason
-        case TokenRefused():
-            return f"token_{error.reason}"
-        case ProviderUnavailable():
-            return "provider_unavailable"
-        case StoreUnavailable():
-            return "store_unreachable"
-        case _:
-            return "provider_misconfigured"

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from proxy.model.organization import Organization
 from proxy.model.request import RequestFacts
-from proxy.model.session import Ended, EndReason, Live, SessionLookup, SessionReference
+from proxy.model.session import Ended, EndReason, Live, Session, SessionLookup, SessionReference
 from proxy.model.settings import TimeRules
 from proxy.model.time import Instant
 from proxy.policy.limits import ending
@@ -63,8 +63,16 @@ class Doorman:
         """The request as a visit. Raises RequestRefused where one of our cookies comes twice."""
         names = cookie_names(organization.cookie_suffix, secure=facts.scheme == "https")
         cookies = read_cookies(request.headers.getall("Cookie", []))
-        lookup = await self._sessions.load(cookies.get(names.session), organization.name)
+        cookie = cookies.get(names.session)
+        lookup = await self._sessions.load(cookie, organization.name)
+        if isinstance(lookup, Live) and not lookup.from_store and self._is_idle(lookup.session, organization):
+            # Another worker may have seen the user a moment ago; only the store knows of all.
+            lookup = await self._sessions.load(cookie, organization.name, past_cache=True)
         return Visit(request, facts, organization, names, cookies, lookup)
+
+    def _is_idle(self, session: Session, organization: Organization) -> bool:
+        reached = ending(session, self._rules_for(organization), self._clock())
+        return reached is not None and reached.reason is EndReason.INACTIVITY_TIMEOUT
 
     def is_good(self, visit: Visit) -> bool:
         """Whether a session is live; a limit that it has reached is the next request's to enforce."""

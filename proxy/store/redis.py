@@ -173,16 +173,23 @@ class RedisStore:
         return tuple(Place.of(member.decode()) for member in found)
 
     async def _listen(self, listener: Listener) -> None:
+        # One line when it is lost and one when it is back: an outage must not fill the log.
+        told = False
         while True:
             try:
                 async with self._subscription.pubsub() as channel:
                     await channel.subscribe(_ENDED, self._beats)
+                    if told:
+                        _log.info("store_reached_again")
+                        told = False
                     while True:
                         message = await channel.get_message(ignore_subscribe_messages=True, timeout=_LISTEN_FOR)
                         if message:
                             self._hear(listener, message["channel"].decode(), message["data"].decode())
             except (RedisError, OSError, TimeoutError) as error:
-                _log.warning("subscription_lost", error=type(error).__name__)
+                if not told:
+                    _log.warning("store_not_reached", error=f"{type(error).__name__}: {error}")
+                    told = True
                 listener.lost()
             await asyncio.sleep(_RECONNECT_AFTER)
 
