@@ -32,11 +32,19 @@ def free_port() -> int:
 
 
 def configuration(
-    port: int, issuer: str, upstream: str, *, state: str = "memory:", organization=None, provider=None, **top: Any
+    port: int,
+    issuer: str,
+    upstream: str,
+    *,
+    state: str = "memory:",
+    organization=None,
+    provider=None,
+    listen=None,
+    **top: Any,
 ) -> dict[str, Any]:
-    """A configuration as the YAML would say it; `organization`, `provider` and `top` add keys or replace them."""
+    """A configuration as the YAML would say it; the mappings and `top` add keys or replace them."""
     return {
-        "listen": {"address": f"127.0.0.1:{port}"},
+        "listen": {"address": f"127.0.0.1:{port}", **(listen or {})},
         "state": state,
         "secret": SECRET,
         "identity_provider": {
@@ -102,7 +110,8 @@ class World:
         self.clock = clock
         self.keys = keys
         self.port, self.adfs_port, self.crm_port = free_port(), free_port(), free_port()
-        origin = f"http://127.0.0.1:{self.port}"
+        self.scheme = "https" if "tls" in keys.get("listen", {}) else "http"
+        origin = f"{self.scheme}://127.0.0.1:{self.port}"
         client = Client(
             client_id=CLIENT_ID,
             secret=CLIENT_SECRET,
@@ -145,7 +154,7 @@ class World:
         await self._stack.aclose()
 
     def url(self, path: str) -> str:
-        return f"http://127.0.0.1:{self.port}{path}"
+        return f"{self.scheme}://127.0.0.1:{self.port}{path}"
 
 
 @contextlib.asynccontextmanager
