@@ -129,7 +129,7 @@ class SignInRoutes:
             state, known = self._opened(answer.get("state"), facts, organization)
         except SignInRefused as refused:
             home = await self._home(request, facts, organization) if refused.reason == "state_unknown" else None
-            return home or self._nowhere(request, organization, refused.reason)
+            return self._nowhere(request, organization, refused.reason) if home is None else home
         visit = await self._doorman.visit(request, facts, known)
         try:
             return await self._complete(visit, state, answer)
