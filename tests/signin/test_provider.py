@@ -232,3 +232,19 @@ async def test_a_token_signed_with_a_key_just_published_is_accepted_at_once(clie
     assert await one.access_claims(bearer("two", tokens.rsa_key(nth=1)), clock())
     with pytest.raises(TokenRefused, match="signature"):
         await one.access_claims(bearer("two"), clock())
+
+
+async def test_random_key_names_ask_a_provider_in_trouble_no_more_than_every_five_seconds(client, openid, clock):
+    one = client()
+    await one.keys()
+    openid.answers[KEYS] = web.Response(status=503)
+    for turn in range(100):
+        clock.advance(0.1)
+        with pytest.raises((ProviderUnavailable, UnknownKey)):
+            await one.access_claims(bearer(f"random-{turn}"), clock())
+    assert openid.asked[KEYS] == 1 + 2, "ten seconds, two attempts"
+    assert await one.access_claims(bearer(), clock()), "the known key opens as ever"
+    openid.answers.clear()
+    openid.jwks["keys"].append(tokens.jwk(tokens.rsa_key(nth=1), kid="two"))
+    clock.advance(5)
+    assert await one.access_claims(bearer("two", tokens.rsa_key(nth=1)), clock())

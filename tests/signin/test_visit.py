@@ -1,7 +1,7 @@
 """Who comes to a sign-in with a session of some kind: the store is asked before anybody counts as idle."""
 
 import asyncio
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 
@@ -72,3 +72,22 @@ async def test_two_states_are_refused_whoever_is_signed_in(world, browser, steps
     await browser.sign_in(one.world.url("/main.aspx"), "alice")
     answer = await one.navigate(browser, one.world.url("/.claims/callback?state=a&state=b"))
     assert (answer.status, one.shows(answer, Page.BAD_REQUEST)) == (400, True)
+
+
+@pytest.mark.parametrize("limit", [{"session": 60}, {"inactivity": 10}])
+@pytest.mark.parametrize("strips", [True, False])
+async def test_taking_the_question_for_credentials_out_of_the_address_buys_nothing(
+    world, browser, *, steps, clock, limit, strips
+):
+    one = steps(await world(**custom(**limit)))
+    await browser.sign_in(one.world.url("/main.aspx"), "alice")
+    clock.advance(61 * MINUTE)
+    asked = await one.start(browser)
+    query = {name: values[0] for name, values in parse_qs(urlsplit(asked).query).items()}
+    assert (query.pop("prompt"), query.pop("max_age")) == ("login", "0")
+    page = await browser.sign_in(f"{asked.partition('?')[0]}?{urlencode(query)}" if strips else asked, "alice")
+    assert page.status == (403 if strips else 200)
+    assert one.shows(page, Page.CREDENTIALS_OWED) is strips
+    if strips:
+        home = await one.navigate(browser, one.world.url("/main.aspx"))
+        assert home.status == 302, "the session before is over as well"
