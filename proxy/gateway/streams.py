@@ -16,6 +16,7 @@ from proxy.gateway.judgement import Credentials, Judge
 from proxy.gateway.ports import SessionsPort
 from proxy.model.organization import Organization
 from proxy.model.session import Session
+from proxy.store.tasks import end_tasks
 
 log = structlog.get_logger("gateway")
 
@@ -65,8 +66,7 @@ class OpenStreams:
         for stream in list(self._streams):
             self._cut(stream, Cut.STOPPING)
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await end_tasks([self._task])
             self._task = None
 
     def add(

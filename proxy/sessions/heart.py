@@ -14,6 +14,7 @@ from proxy.sessions.activity import ActivityWriter
 from proxy.sessions.cache import SessionCache
 from proxy.sessions.watch import Watches
 from proxy.store.port import Listener, Place, SessionStore, Stone
+from proxy.store.tasks import end_tasks
 
 _log = structlog.get_logger("sessions")
 
@@ -50,11 +51,7 @@ class Heart:
 
     async def close(self) -> None:
         """Stop, write what is pending as far as the store can be reached, and let go of it."""
-        for task in tuple(self._tasks):
-            task.cancel()
-        for task in tuple(self._tasks):
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+        await end_tasks(self._tasks)
         await self._written(self._activity.write_all())
         await self._store.close()
 

@@ -12,7 +12,7 @@ from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as LinkBroken
-from redis.exceptions import NoScriptError, RedisError
+from redis.exceptions import NoScriptError, ReadOnlyError, RedisError, ResponseError
 
 from proxy.errors import StoreUnavailable
 
@@ -47,12 +47,17 @@ def client(url: str, ca_file: str | None, *, retries: int) -> Redis:
 
 
 class Link:
-    """Runs commands. Every failure is StoreUnavailable, and a dead store costs one attempt per 250 ms, not one each."""
+    """Runs commands. Every failure is StoreUnavailable.
+
+    A store that does not answer is asked by one command at a time, 250 ms after the last failed; the others fail at
+    once. A store that answers with an error is there: what it refuses to one command says nothing of the next.
+    """
 
     def __init__(self, url: str, ca_file: str | None) -> None:
         # One more try on a fresh connection: a store that restarted left the kept connections dead. Every command here
         # may safely run twice; a replay mark taken twice refuses, which is the safe side.
         self._redis: Any = client(url, ca_file, retries=1)
+        self._broken = False
         self._probe_at = 0.0
 
     async def close(self) -> None:
@@ -100,13 +105,25 @@ class Link:
             return list(await pipe.execute())
 
     async def _guard(self, attempt: Callable[[], Awaitable[_Answer]]) -> _Answer:
-        if time.monotonic() < self._probe_at:
-            raise StoreUnavailable("the store did not answer a moment ago")
+        if self._broken:
+            if time.monotonic() < self._probe_at:
+                raise StoreUnavailable("the store did not answer a moment ago")
+            # This one asks. Nobody waits with it: a store that hangs would hold every request for a second.
+            self._probe_at = time.monotonic() + 2 * _ANSWER_WITHIN
         try:
             async with asyncio.timeout(2 * _ANSWER_WITHIN):
                 answer = await attempt()
-        except (RedisError, OSError, TimeoutError) as error:
-            self._probe_at = time.monotonic() + _PROBE_EVERY
+        except ResponseError as error:
+            self._broken = False
+            if isinstance(error, ReadOnlyError):
+                # A primary that became a replica keeps its connections; the address may mean another by now.
+                await self._redis.connection_pool.disconnect(inuse_connections=False)
             raise StoreUnavailable(f"{type(error).__name__}: {error}") from error
-        self._probe_at = 0.0
+        except (RedisError, OSError, TimeoutError) as error:
+            self._broken, self._probe_at = True, time.monotonic() + _PROBE_EVERY
+            raise StoreUnavailable(f"{type(error).__name__}: {error}") from error
+        except asyncio.CancelledError:
+            self._probe_at = 0.0  # the next command probes in this one's place
+            raise
+        self._broken = False
         return answer

@@ -1,7 +1,6 @@
 """The store in Redis 6.2 or newer, or Valkey. What must hold together is one script on one slot (scripts/)."""
 
 import asyncio
-import contextlib
 import json
 import secrets
 from collections.abc import Mapping, Sequence
@@ -25,6 +24,7 @@ from proxy.store.port import (
     Stone,
     Touch,
 )
+from proxy.store.tasks import end_tasks
 
 _ENDED = "claims:ended"
 _EVERYWHERE = "claims:organizations"
@@ -52,9 +52,7 @@ class RedisStore:
     async def close(self) -> None:
         """As the port says."""
         if self._listening:
-            self._listening.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._listening
+            await end_tasks([self._listening])
             self._listening = None
         await self._subscription.aclose()
         await self._link.close()
