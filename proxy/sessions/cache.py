@@ -53,6 +53,15 @@ class SessionCache:
         """Whether the copies may answer by themselves."""
         return self._clean
 
+    @property
+    def awaits_beat(self) -> bool:
+        """Whether the newest beat has not come back yet."""
+        return self._beats_sent != self._beat_heard
+
+    def has(self, id_hash: str) -> bool:
+        """Whether there is a copy, be it clean or not."""
+        return id_hash in self._by_id
+
     def hit(self, key: bytes) -> Session | None:
         """The copy, where copies may answer."""
         if not self._clean:

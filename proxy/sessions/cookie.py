@@ -58,6 +58,7 @@ def read_cookies(raw_values: Sequence[str]) -> dict[str, str]:
     Raises RequestRefused(400, "duplicate_cookie") where one of ours comes twice: one of the two was planted.
     """
     found: dict[str, str] = {}
+    seen: set[str] = set()
     for raw in raw_values:
         if "claims-" not in raw:
             continue
@@ -65,8 +66,9 @@ def read_cookies(raw_values: Sequence[str]) -> dict[str, str]:
             name, separator, value = pair.strip().partition("=")
             if not separator or not is_ours(name):
                 continue
-            if name in found:
+            if name in seen:
                 raise RequestRefused(400, "duplicate_cookie")
+            seen.add(name)
             if _VALUE.match(value):
                 found[name] = value
     return found

@@ -2,16 +2,16 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 import structlog
 
 from proxy.errors import StoreUnavailable
-from proxy.model.session import EndReason
 from proxy.model.time import Instant
 from proxy.sessions.activity import ActivityWriter
 from proxy.sessions.cache import SessionCache
+from proxy.sessions.record import reason_of
 from proxy.sessions.watch import Watches
 from proxy.store.port import Listener, Place, SessionStore, Stone
 from proxy.store.tasks import end_tasks
@@ -19,7 +19,12 @@ from proxy.store.tasks import end_tasks
 _log = structlog.get_logger("sessions")
 
 _BEAT_EVERY = 1.0
+_LATE_AFTER = 0.4
+"""A beat comes back within milliseconds. After one that is late the next follows at once, so that a subscription that
+broke just after a beat is known for it in 1.8 s: a second, and two missed."""
+
 _BEAT_EVERY_UNCLEAN = 0.1
+_LOOKS = 5
 _WRITE_EVERY = 0.5
 
 
@@ -42,6 +47,7 @@ class Heart:
         self._tasks: set[asyncio.Task[None]] = set()
         self._urgent: set[Place] = set()
         self._behind = False
+        self._sending = False
 
     async def start(self) -> None:
         """Listen, beat, write."""
@@ -59,13 +65,19 @@ class Heart:
         """A session ended, here or anywhere."""
         self._cache.drop(place.id_hash)
         self._activity.forget(place)
-        self._watches.ended(place, EndReason(reason))
+        self._watches.ended(place, reason_of(reason))
 
     async def beat(self) -> None:
-        """One second's step: judge the beats so far and send the next."""
-        name = self._cache.next_beat(self._clock())
-        with contextlib.suppress(StoreUnavailable):
-            await self._store.beat(name)
+        """One step: judge the beats so far and send the next."""
+        await self._send(self._cache.next_beat(self._clock()))
+
+    async def _send(self, name: str) -> None:
+        self._sending = True
+        try:
+            with contextlib.suppress(StoreUnavailable):
+                await self._store.beat(name)
+        finally:
+            self._sending = False
 
     async def write(self) -> None:
         """One step of writing: what is due."""
@@ -101,18 +113,38 @@ class Heart:
     def _lost(self) -> None:
         self._cache.lost()
 
+    def look_at(self, place: Place) -> None:
+        """The end of this watched session may have been missed."""
+        self._spawn(self._look((place,)))
+
     async def _look_again(self) -> None:
-        """The end of a watched session may have been missed."""
-        for place in self._watches.places():
-            with contextlib.suppress(StoreUnavailable):
-                found = await self._store.read(place, ())
-                if isinstance(found, Stone):
-                    self.ended(place, found.reason)
+        await self._look(self._watches.places())
+
+    async def _look(self, places: Sequence[Place]) -> None:
+        """Ask the store for each. Where it stays away the cache is not clean, and all are looked at once it is."""
+        for place in places:
+            for _ in range(_LOOKS):
+                try:
+                    found = await self._store.read(place, ())
+                except StoreUnavailable:
+                    await asyncio.sleep(_BEAT_EVERY)
+                else:
+                    break
+            else:
+                return
+            if isinstance(found, Stone):
+                self.ended(place, found.reason)
 
     async def _beating(self) -> None:
         while True:
-            await self.beat()
-            await asyncio.sleep(_BEAT_EVERY if self._cache.is_clean else _BEAT_EVERY_UNCLEAN)
+            # Sent beside the judging: a store that hangs must not hold up the count of the beats it owes.
+            if self._cache.is_clean or not self._sending:
+                name = self._cache.next_beat(self._clock())
+                if not self._sending:
+                    self._spawn(self._send(name))
+            await asyncio.sleep(_LATE_AFTER if self._cache.is_clean else _BEAT_EVERY_UNCLEAN)
+            if self._cache.is_clean and not self._cache.awaits_beat:
+                await asyncio.sleep(_BEAT_EVERY - _LATE_AFTER)
 
     async def _writing(self) -> None:
         while True:

@@ -12,6 +12,8 @@ from proxy.store.port import Place, Record, SessionStore
 
 _log = structlog.get_logger("sessions")
 
+_CURSOR_DIGITS = 12
+
 
 @dataclass(frozen=True, slots=True)
 class Page:
@@ -37,7 +39,7 @@ class Listing:
 
     async def page(self, organization: str | None, limit: int, cursor: str) -> Page:
         """One page, of one organization or of all."""
-        offset = int(cursor) if cursor.isascii() and cursor.isdigit() else 0
+        offset = int(cursor) if cursor.isascii() and cursor.isdigit() and len(cursor) <= _CURSOR_DIGITS else 0
         places = await self._store.listing(organization, offset, limit)
         return Page(await self._summaries(places), str(offset + limit) if len(places) == limit else "")
 

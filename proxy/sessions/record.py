@@ -16,7 +16,7 @@ from typing import Any
 
 from proxy.errors import SealBroken
 from proxy.model.principal import Claim, Principal
-from proxy.model.session import ClientKind, Session, SessionReference
+from proxy.model.session import ClientKind, EndReason, Session, SessionReference
 from proxy.model.time import Instant
 from proxy.sealing import Sealer, to_text
 from proxy.store.port import Place, Record
@@ -84,6 +84,14 @@ def key_of(cookie: str) -> Key | None:
 
 _PART_LENGTHS = (22, 22, 22)
 """128 bits each, base64url without padding."""
+
+
+def reason_of(text: str) -> EndReason:
+    """Why a session ended, as the store tells it. A word that we do not know still means that it ended."""
+    try:
+        return EndReason(text)
+    except ValueError:
+        return EndReason.REVOKED
 
 
 def seal(session: Session, key: Key, sealer: Sealer, tokens: Mapping[str, str | None]) -> dict[str, bytes]:

@@ -122,7 +122,7 @@ class Sessions:
         if isinstance(found, Stone):
             self._heart.ended(key.place, found.reason)
             reference = SessionReference(key.place.tag, key.place.id_hash)
-            return Ended(Tombstone(reference, found.organization, EndReason(found.reason), found.ended_at))
+            return Ended(Tombstone(reference, found.organization, records.reason_of(found.reason), found.ended_at))
         try:
             session = records.unseal(found, key, self._sealer)
         except SealBroken as error:
@@ -190,15 +190,15 @@ class Sessions:
             seen_at_most=session.last_activity if idle else None,
         )
         ended = await self._store.end(order) if place else False
+        if not ended and place and idle:
+            return
         if order.owes_credentials or order.signs_out:
-            await self._mark_all(session.principal.key, order, ended=ended)
-        if place and (ended or not idle):
+            await self._mark_all(session.principal.key, order)
+        if place:
             self._heart.ended(place, ending.reason)
 
-    async def _mark_all(self, principal_key: str, order: EndOrder, *, ended: bool) -> None:
+    async def _mark_all(self, principal_key: str, order: EndOrder) -> None:
         """Marks lie under every tag of the principal, or a sign-in under way under another would not see them."""
-        if order.place.tag and not ended:
-            return
         for tag in self._sealer.tags(principal_key, purpose="principal"):
             if tag != order.place.tag:
                 await self._store.end(replace(order, place=Place(tag, "")))
@@ -270,7 +270,12 @@ class Sessions:
         """Call `on_end` once this worker learns that the session was ended anywhere; the answer stops that."""
         if session.reference is None:
             return lambda: None
-        return self._watches.add(Place(session.reference.tag, session.reference.id_hash), on_end)
+        place = Place(session.reference.tag, session.reference.id_hash)
+        unwatch = self._watches.add(place, on_end)
+        if not self._cache.has(place.id_hash):
+            # Its end may have been told between its load and now, and nothing is told twice.
+            self._heart.look_at(place)
+        return unwatch
 
     async def signed_out_after(self, principal_key: str, organization: str) -> Instant | None:
         """Bearer tokens issued before it are refused; None where there was no sign-out. Raises StoreUnavailable."""

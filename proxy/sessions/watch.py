@@ -2,8 +2,12 @@
 
 from collections.abc import Callable
 
+import structlog
+
 from proxy.model.session import EndReason
 from proxy.store.port import Place
+
+_log = structlog.get_logger("sessions")
 
 OnEnd = Callable[[EndReason], None]
 
@@ -30,7 +34,11 @@ class Watches:
     def ended(self, place: Place, reason: EndReason) -> None:
         """Tell the watchers of one session."""
         for on_end in self._watchers.pop(place, {}).values():
-            on_end(reason)
+            try:
+                on_end(reason)
+            except Exception:  # noqa: BLE001 - logged with its traceback; the others go on
+                # One that fails must keep neither the others nor the subscription from hearing.
+                _log.exception("session_watcher_failed")
 
     def places(self) -> tuple[Place, ...]:
         """The sessions that are watched."""

@@ -158,10 +158,13 @@ class MemoryStore:
     async def listing(self, organization: str | None, offset: int, limit: int) -> tuple[Place, ...]:
         """As the port says."""
         found = sorted(
-            (-record.signed_in_at, Place(tag, id_hash).member)
-            for tag, mine in self._tags.items()
-            for id_hash, record in mine.sessions.items()
-            if organization in (None, record.organization)
+            (
+                (record.signed_in_at, Place(tag, id_hash).member)
+                for tag, mine in self._tags.items()
+                for id_hash, record in mine.sessions.items()
+                if organization in (None, record.organization)
+            ),
+            reverse=True,
         )
         return tuple(Place.of(member) for _, member in found[offset : offset + limit])
 

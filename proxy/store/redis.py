@@ -1,15 +1,19 @@
 """The store in Redis 6.2 or newer, or Valkey. What must hold together is one script on one slot (scripts/)."""
 
 import asyncio
+import contextlib
 import json
+import math
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 import structlog
+from redis.exceptions import ConnectionError as LinkBroken
 from redis.exceptions import RedisError
 
+from proxy.errors import StoreUnavailable
 from proxy.store.link import Link, client
 from proxy.store.port import (
     TOMBSTONE_SECONDS,
@@ -30,6 +34,7 @@ _ENDED = "claims:ended"
 _EVERYWHERE = "claims:organizations"
 _RECONNECT_AFTER = 0.25
 _LISTEN_FOR = 0.5
+_PING_AFTER, _SILENT_AT_MOST = 1.5, 2.5
 
 _log = structlog.get_logger("store")
 
@@ -44,6 +49,7 @@ class RedisStore:
         self._retention = retention
         self._beats = f"claims:beat:{secrets.token_hex(8)}"
         self._listening: asyncio.Task[None] | None = None
+        self._hears = True
 
     async def start(self, listener: Listener) -> None:
         """As the port says."""
@@ -74,9 +80,12 @@ class RedisStore:
         for key in (_EVERYWHERE, _organization(creation.organization)):
             commands.append(("ZADD", key, signed_in, creation.place.member))
             commands.append(("ZREMRANGEBYSCORE", key, "-inf", f"({forgotten!r}"))
+        kept_for = max(self._retention, creation.token_end - creation.now) + TOMBSTONE_SECONDS
         for name in names:
-            commands.append(("SADD", f"claims:{name}", creation.place.member))
-            commands.append(("EXPIRE", f"claims:{name}", int(self._retention)))
+            # By when the session is forgotten: a principal that signs in every minute must not grow this for ever.
+            commands.append(("ZADD", f"claims:{name}", creation.now + kept_for, creation.place.member))
+            commands.append(("ZREMRANGEBYSCORE", f"claims:{name}", "-inf", creation.now))
+            commands.append(("EXPIRE", f"claims:{name}", math.ceil(kept_for)))
         await self._link.run_all(commands)
         answer = await self._create(creation, {"write": True, "signed_in": signed_in}, sealed)
         if creation.replaced:
@@ -142,10 +151,11 @@ class RedisStore:
         return tuple(Place(tag, id_hash.decode()) for id_hash in ended)
 
     async def _unlist(self, places: Sequence[tuple[Place, str]]) -> None:
-        """Tidying: what stays in an index is read as gone anyway."""
-        await self._link.run_all(
-            [("ZREM", key, place.member) for place, where in places for key in (_EVERYWHERE, _organization(where))]
-        )
+        """Tidying: what stays in an index is read as gone anyway, so what was done has not failed where this does."""
+        with contextlib.suppress(StoreUnavailable):
+            await self._link.run_all(
+                [("ZREM", key, place.member) for place, where in places for key in (_EVERYWHERE, _organization(where))]
+            )
 
     async def marks(self, tags: Sequence[str], organization: str) -> Marks:
         """As the port says."""
@@ -162,7 +172,7 @@ class RedisStore:
 
     async def find(self, name: str) -> tuple[Place, ...]:
         """As the port says."""
-        return tuple(Place.of(member.decode()) for member in await self._link.run("SMEMBERS", f"claims:{name}"))
+        return tuple(Place.of(member.decode()) for member in await self._link.run("ZRANGE", f"claims:{name}", 0, -1))
 
     async def listing(self, organization: str | None, offset: int, limit: int) -> tuple[Place, ...]:
         """As the port says."""
@@ -171,25 +181,38 @@ class RedisStore:
         return tuple(Place.of(member.decode()) for member in found)
 
     async def _listen(self, listener: Listener) -> None:
-        # One line when it is lost and one when it is back: an outage must not fill the log.
-        told = False
         while True:
             try:
-                async with self._subscription.pubsub() as channel:
-                    await channel.subscribe(_ENDED, self._beats)
-                    if told:
-                        _log.info("store_reached_again")
-                        told = False
-                    while True:
-                        message = await channel.get_message(ignore_subscribe_messages=True, timeout=_LISTEN_FOR)
-                        if message:
-                            self._hear(listener, message["channel"].decode(), message["data"].decode())
+                await self._hear_all(listener)
             except (RedisError, OSError, TimeoutError) as error:
-                if not told:
+                # One line when it is lost and one when it is back: an outage must not fill the log.
+                if self._hears:
                     _log.warning("store_not_reached", error=f"{type(error).__name__}: {error}")
-                    told = True
-                listener.lost()
+            except Exception:  # noqa: BLE001 - logged with its traceback; the loop goes on
+                # Whatever it was: a worker that stays deaf would serve sessions that were ended elsewhere.
+                _log.exception("subscription_failed")
+            self._hears = False
+            listener.lost()
             await asyncio.sleep(_RECONNECT_AFTER)
+
+    async def _hear_all(self, listener: Listener) -> None:
+        """Until the connection breaks, or is silent: one that was cut without a word never says so by itself."""
+        now = asyncio.get_running_loop().time
+        async with self._subscription.pubsub() as channel:
+            await channel.subscribe(_ENDED, self._beats)
+            if not self._hears:
+                _log.info("store_reached_again")
+            self._hears, heard_at = True, now()
+            while True:
+                message = await channel.get_message(ignore_subscribe_messages=True, timeout=_LISTEN_FOR)
+                if message:
+                    heard_at = now()
+                if message and message["type"] == "message":
+                    self._hear(listener, message["channel"].decode(), message["data"].decode())
+                if now() > heard_at + _SILENT_AT_MOST:
+                    raise LinkBroken("silent")
+                if now() > heard_at + _PING_AFTER:
+                    await channel.ping()
 
     def _hear(self, listener: Listener, channel: str, data: str) -> None:
         if channel == self._beats:

@@ -3,8 +3,9 @@
 local id, organization, reason, at = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
 local stone, seen = unpack(redis.call('HMGET', prefix .. 'session:' .. id, 't', 'seen'))
 if ARGV[7] ~= '' and seen and tonumber(seen) > tonumber(ARGV[7]) then return 0 end
+local ends = not stone and id ~= ''
+-- First what frees memory: a store that is full refuses a script's first write where that needs any.
+if ends then end_session(id, organization, reason, at) end
 if ARGV[5] == '1' then raise('c:' .. organization, at) end
 if ARGV[6] == '1' then raise('o:' .. organization, at) end
-if stone or id == '' then return 0 end
-end_session(id, organization, reason, at)
-return 1
+return ends and 1 or 0
