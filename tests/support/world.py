@@ -6,7 +6,6 @@ async with World(tmp_path, clock, custom_session=90) as world, Browser() as brow
 
 import contextlib
 import json
-import socket
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any, Self
@@ -19,16 +18,11 @@ from proxy.demo.adfs import AdfsDouble
 from proxy.demo.adfs_keys import SigningKey
 from proxy.demo.adfs_model import Client
 from proxy.demo.crm import crm_application
+from support.ports import free_port
 
 CLIENT_ID = "6731de76-14a6-49ae-97bc-6eba6914391e"
 CLIENT_SECRET = "a-client-secret-of-the-tests"
 SECRET = "a-secret-of-the-tests-that-is-long-enough"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def configuration(
