@@ -67,6 +67,18 @@ async def test_a_sign_out_reaches_sessions_of_all_ages_and_marks_all_tags(desk, 
     assert (count, await desk.lives(new)) == (1, False)
 
 
+async def test_a_sign_out_of_what_has_ended_marks_all_tags_too(desk, rotate):
+    old = await desk.sign_in()
+    rotate()
+    for reason in (EndReason.REPLACED, EndReason.SIGNED_OUT):
+        await desk.sessions.end(old.session, Ending(reason, desk.clock(), owes_credentials=True))
+        # Where the first answer was lost on the way, the second order must not leave a tag unmarked.
+        tag = desk.sessions._sealer.tag(old.session.principal.key, purpose="principal")
+        marks = await desk.store.marks([tag], "contoso")
+        assert marks.credentials_after == desk.clock()
+        desk.clock.advance(1)
+
+
 async def test_a_session_under_an_older_tag_is_replaced(desk, rotate):
     old = await desk.sign_in()
     rotate()

@@ -109,6 +109,27 @@ async def test_a_watcher_that_stopped_hears_nothing(desk):
     assert heard == [SIGNED_OUT]
 
 
+async def test_an_end_between_a_load_and_the_watch_is_told_all_the_same(desk):
+    created = await desk.sign_in()
+    await desk.lives(created)
+    await desk.sessions.end(created.session, signed_out(desk.clock))
+    told = asyncio.get_running_loop().create_future()
+    desk.sessions.watch(created.session, told.set_result)
+    assert await asyncio.wait_for(told, 5) is SIGNED_OUT
+
+
+async def test_a_watcher_that_fails_keeps_no_other_from_hearing(desk):
+    created, heard = await desk.sign_in(), []
+
+    def fails(_reason):
+        raise RuntimeError
+
+    desk.sessions.watch(created.session, fails)
+    desk.sessions.watch(created.session, heard.append)
+    await desk.sessions.end(created.session, signed_out(desk.clock))
+    assert heard == [SIGNED_OUT]
+
+
 async def test_the_id_token_opens_with_its_cookie_alone(desk):
     created = await desk.sign_in(id_token="eyJ.eyJ.sig")
     assert await desk.sessions.id_token(created.cookie, "contoso") == "eyJ.eyJ.sig"
@@ -148,6 +169,13 @@ async def test_sessions_are_listed_and_ended_by_administrators(desk):
     assert await desk.sessions.end_listed(page.sessions[0], EndReason.REVOKED, desk.clock(), owes_credentials=True)
     assert not await desk.lives(first)
     assert (await desk.sessions.listing("contoso")).sessions == ()
+
+
+@pytest.mark.parametrize("cursor", ["x", "-1", "²", "9" * 5000])
+async def test_a_cursor_that_is_none_of_ours_is_the_beginning(desk, cursor):
+    created = await desk.sign_in()
+    page = await desk.sessions.listing(cursor=cursor)
+    assert [summary.reference for summary in page.sessions] == [created.session.reference]
 
 
 async def test_a_provider_s_sign_out_finds_its_sessions(desk):

@@ -150,6 +150,12 @@ async def test_the_listing_has_the_newest_first_by_organization(ledger):
     assert await ledger.store.listing("fabrikam", 0, 10) == ()
 
 
+async def test_sessions_of_one_instant_are_listed_in_one_order_by_every_store(ledger):
+    places = [await ledger.sign_in(NOW, tag=tag) for tag in ("b", "a", "c")]
+    expected = sorted(places, key=lambda place: place.member, reverse=True)
+    assert await ledger.store.listing("contoso", 0, 10) == tuple(expected)
+
+
 async def test_the_end_of_a_session_is_told_and_heartbeats_come_back(ledger):
     ended, beats = asyncio.Queue(), asyncio.Queue()
     listener = Listener(lambda *facts: ended.put_nowait(facts), beats.put_nowait, lambda: None)
