@@ -1,22 +1,23 @@
 """Checked keys as the frozen values of the model."""
 
 from collections import Counter
+from collections.abc import Sequence
 from uuid import NAMESPACE_URL, uuid5
 
 from proxy.configuration.organization_schema import OrganizationKeys
 from proxy.configuration.provider_schema import ClaimKeys, ProviderKeys
-from proxy.configuration.schema import ListenKeys, Schema
+from proxy.configuration.schema import ListenKeys, ManagementKeys, Schema
 from proxy.configuration.values import networks, secret, split_address
-from proxy.model.deployment import Deployment, Listen, Observability, SessionTuning, Tls, UpstreamTuning
-from proxy.model.organization import AccessRule, ExemptClientRule, Organization, OrganizationKind
+from proxy.model.deployment import Deployment, Listen, Management, Observability, SessionTuning, Tls, UpstreamTuning
+from proxy.model.organization import AccessRule, ExemptClientRule, Organization, OrganizationKind, UpstreamTls
 from proxy.model.provider import ClaimNames, IdentityProvider, SecretText
 from proxy.model.settings import FeatureControlBits, Limits, ServerSettings, SystemSettings
 
 _MINUTE = 60.0
 
 
-def deployment_of(keys: Schema) -> Deployment:
-    """The whole configuration; every check has passed before."""
+def deployment_of(keys: Schema, files: Sequence[str] = ()) -> Deployment:
+    """The whole configuration, read from these files; every check has passed before."""
     top = keys.identity_provider
     own = [each.identity_provider for each in keys.organizations if each.identity_provider]
     hosts = Counter(host for each in keys.organizations for host in each.hosts)
@@ -34,6 +35,8 @@ def deployment_of(keys: Schema) -> Deployment:
         counts=keys.inactivity.counts,
         observability=Observability(**keys.observability.model_dump()),
         ca_file=keys.ca_file,
+        management=_management(keys.management),
+        files=tuple(files),
     )
 
 
@@ -46,6 +49,10 @@ def _listen(keys: ListenKeys) -> Listen:
         trusted_proxies=networks(keys.trusted_proxies),
         prefix=keys.prefix,
     )
+
+
+def _management(keys: ManagementKeys) -> Management | None:
+    return None if keys.address == "off" else Management(*split_address(keys.address))
 
 
 def _provider(keys: ProviderKeys) -> IdentityProvider:
@@ -98,4 +105,5 @@ def _organization(keys: OrganizationKeys, top: ProviderKeys | None, hosts: Count
         api_paths=tuple(keys.api_paths),
         allow_encoded_slash=keys.allow_encoded_slash,
         shares_host=bool(keys.path) or any(hosts[host] > 1 for host in keys.hosts),
+        upstream_tls=UpstreamTls(**keys.upstream_tls.model_dump()) if keys.upstream_tls else None,
     )

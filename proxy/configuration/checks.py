@@ -150,6 +150,14 @@ def _frames_need_encryption(data: dict[str, Any]) -> Iterator[Finding]:
             )
 
 
+def _upstream_tls_acts(data: dict[str, Any]) -> Iterator[Finding]:
+    for path, organization in _organizations(data):
+        upstream = organization.get("upstream")
+        if organization.get("upstream_tls") and isinstance(upstream, str) and upstream.lower().startswith("http://"):
+            wrong = "is for an https upstream, and this one is plain http"
+            yield (*path, "upstream_tls"), wrong, "write an https:// address for upstream, or leave it out"
+
+
 def _everyone_has_a_provider(data: dict[str, Any]) -> Iterator[Finding]:
     if "identity_provider" in data:
         return
@@ -181,6 +189,7 @@ _CHECKS: tuple[Callable[[dict[str, Any]], Iterator[Finding]], ...] = (
     _proxies_are_not_everybody,
     _settings_are_within_bounds,
     _frames_need_encryption,
+    _upstream_tls_acts,
     _everyone_has_a_provider,
     _providers_have_names,
 )

@@ -27,13 +27,17 @@ def spell(path: KeyPath) -> str:
 
 @dataclass(slots=True)
 class Document:
-    """`data`: what the file says, variables and files filled in. Positions are (line, column), from 1."""
+    """`data`: what the file says, variables and files filled in. Positions are (line, column), from 1.
+
+    `sources`: this file, and those that fill in a value.
+    """
 
     file: str
     data: Any = None
     keys: dict[KeyPath, tuple[int, int]] = field(default_factory=dict)
     values: dict[KeyPath, tuple[int, int]] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
+    sources: list[str] = field(default_factory=list)
 
     def fault(self, path: KeyPath, wrong: str, right: str, *, at_key: bool = False) -> Fault:
         """A fault at this key; where the file does not have it, at the nearest one around it."""
@@ -50,7 +54,7 @@ class Document:
 
 def read(path: Path, environment: Mapping[str, str]) -> Document:
     """Read the file. What cannot be read becomes faults of the document, never an exception."""
-    document = Document(str(path))
+    document = Document(str(path), sources=[str(path)])
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
@@ -141,8 +145,10 @@ class _Reader:
         if not isinstance(name, str):
             self._complain(path, "names no file", "write {file: PATH}")
             return None
+        source = self._folder / name
+        self._document.sources.append(str(source))
         try:
-            text = (self._folder / name).read_text(encoding="utf-8")
+            text = source.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError, ValueError) as error:
             why = getattr(error, "strerror", None) or "not UTF-8 text"
             self._complain(path, f"the file {name} cannot be read ({why})", "name a file that this user can read")

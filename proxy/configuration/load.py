@@ -31,7 +31,7 @@ def load(path: Path, environment: Mapping[str, str]) -> Deployment:
         faults += [document.fault(*found) for found in (*dangers(document.data), *unsupported(document.data))]
     if faults or schema is None:
         raise ConfigurationError(_one_a_place(faults))
-    return deployment_of(schema)
+    return deployment_of(schema, document.sources)
 
 
 def _one_a_place(faults: list[Fault]) -> tuple[Fault, ...]:

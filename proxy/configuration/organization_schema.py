@@ -67,6 +67,20 @@ class ExemptClientKeys(Keys):
         return self
 
 
+class UpstreamTlsKeys(Keys):
+    """TLS towards an https upstream."""
+
+    certificate: str | None = Field(None, min_length=1, description="PEM file: our client certificate and its chain.")
+    key: str | None = Field(None, min_length=1, description="PEM file: its private key.")
+    server_name: HostName | None = Field(None, description="Name asked for and checked; left out: the upstream's host.")
+
+    @model_validator(mode="after")
+    def _both_or_none(self) -> "UpstreamTlsKeys":
+        if (self.certificate is None) != (self.key is None):
+            raise fault("has a certificate without its key, or the other way", "write both certificate and key")
+        return self
+
+
 class BrowserKeys(Keys):
     """What pages of this organization are given."""
 
@@ -84,6 +98,7 @@ class OrganizationKeys(Keys):
     path: PathPrefix | None = Field(None, description="Path prefix where one host serves several organizations.")
     root: bool = Field(False, description="Takes what no path prefix of its hosts claims.")
     upstream: UpstreamOrigin = Field(description="The application server: http(s)://host[:port].")
+    upstream_tls: UpstreamTlsKeys | None = Field(None, description="TLS towards an https upstream.")
     upstream_sign_in: Literal["ws-federation"] | None = Field(None, description="The upstream runs claims itself.")
     identity_provider: ProviderKeys | None = Field(None, description="A provider of its own.")
     host_header: HostPolicy = Field(HostPolicy.PASS, description="Host header to the upstream: pass or upstream.")

@@ -16,6 +16,7 @@ class TlsKeys(Keys):
 
     certificate: str = Field(min_length=1, description="PEM file: the certificate, then its chain.")
     key: str = Field(min_length=1, description="PEM file: the private key.")
+    hsts: int = Field(31_536_000, ge=0, description="Seconds of Strict-Transport-Security; 0: none.")
 
 
 class ListenKeys(Keys):
@@ -30,7 +31,7 @@ class ListenKeys(Keys):
 class ManagementKeys(Keys):
     """The management listener."""
 
-    address: Address = Field("127.0.0.1:9180", description="host:port.")
+    address: Address | Literal["off"] = Field("127.0.0.1:9180", description="host:port, or off.")
 
 
 class ServerSettingKeys(Keys):
@@ -104,17 +105,18 @@ class BindingKeys(Keys):
 
 
 class ObservabilityKeys(Keys):
-    """Logs."""
+    """Logs and audit events."""
 
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is written.")
     log_format: Literal["auto", "console", "json"] = Field("auto", description="auto: console on a terminal.")
+    audit_file: str | None = Field(None, min_length=1, description="Where audit events go; left out: to the log.")
 
 
 class Schema(Keys):
     """The whole file."""
 
     listen: ListenKeys = Field(ListenKeys(), description="Where we listen.")
-    management: ManagementKeys | None = Field(None, description="Health and metrics.")
+    management: ManagementKeys = Field(ManagementKeys(), description="Health and metrics.")
     workers: int | Literal["auto"] = Field(1, description="Processes.")
     state: StateUrl = Field("memory:", description="memory:, redis:// or rediss://.")
     secret: SecretTexts = Field(description="32 bytes or more; a list rotates, newest first.")
@@ -130,7 +132,7 @@ class Schema(Keys):
     binding: BindingKeys = Field(BindingKeys(), description="What a session is bound to.")
     organizations: list[OrganizationKeys] = Field(min_length=1, description="What we stand in front of.")
     administrators: list[dict[str, Any]] | None = Field(None, description="Who may use the admin pages.")
-    observability: ObservabilityKeys = Field(ObservabilityKeys(), description="Logs.")
+    observability: ObservabilityKeys = Field(ObservabilityKeys(), description="Logs and audit events.")
 
 
 def json_schema() -> dict[str, Any]:

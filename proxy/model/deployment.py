@@ -14,10 +14,11 @@ Network: TypeAlias = IPv4Network | IPv6Network
 
 @dataclass(frozen=True, slots=True)
 class Tls:
-    """Files of the listener's certificate chain and private key, PEM."""
+    """Files of the listener's certificate chain and private key, PEM. `hsts`: seconds (RFC 6797, 6.1.1), 0 for none."""
 
     certificate: str
     key: str
+    hsts: int = 31_536_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,14 @@ class Listen:
     tls: Tls | None = None
     trusted_proxies: tuple[Network, ...] = ()
     prefix: str = "/.claims"
+
+
+@dataclass(frozen=True, slots=True)
+class Management:
+    """Where health and metrics are told. `port` 0 takes a free one."""
+
+    host: str = "127.0.0.1"
+    port: int = 9180
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,15 +73,23 @@ class UpstreamTuning:
 
 @dataclass(frozen=True, slots=True)
 class Observability:
-    """`log_format`: `auto` is console on a terminal and JSON otherwise; else `console` or `json`."""
+    """`log_format`: `auto` is console on a terminal and JSON otherwise; else `console` or `json`.
+
+    `audit_file`: where audit events go; None: to the log.
+    """
 
     log_level: str = "info"
     log_format: str = "auto"
+    audit_file: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """Everything that the YAML says. `secrets`: newest first; the first seals, all open."""
+    """Everything that the YAML says. `secrets`: newest first; the first seals, all open.
+
+    `management`: None for no such listener. `files`: the YAML and every file whose text stands in for a value of it;
+    not part of what is configured.
+    """
 
     listen: Listen
     state: SecretText
@@ -87,6 +104,8 @@ class Deployment:
     counts: ActivityCounts = ActivityCounts.USER_INPUT
     observability: Observability = field(default_factory=Observability)
     ca_file: str | None = None
+    management: Management | None = None
+    files: tuple[str, ...] = field(default=(), compare=False)
 
     def provider(self, name: str) -> IdentityProvider:
         """The identity provider of that name. Raises KeyError for a name the configuration does not have."""

@@ -56,6 +56,18 @@ class HostPolicy(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class UpstreamTls:
+    """TLS towards an https upstream: files of a client certificate and its key, PEM; the name asked for and checked.
+
+    `server_name` None: the host of the upstream's address.
+    """
+
+    certificate: str | None = None
+    key: str | None = None
+    server_name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Organization:
     """One organization.
 
@@ -86,6 +98,7 @@ class Organization:
     api_paths: tuple[str, ...] = ()
     allow_encoded_slash: bool = False
     shares_host: bool = False
+    upstream_tls: UpstreamTls | None = None
 
     @property
     def cookie_suffix(self) -> str:

@@ -59,6 +59,12 @@ def change(text: str, old: str, new: str) -> str:
             "    exempt_clients: [{kind: outlook, path: /o}]\n",
             "does not say how the client is recognized",
         ),
+        (
+            "    upstream_tls: {server_name: crm-01.contoso.com}\n",
+            "    upstream_tls: {}\n",
+            "is for an https upstream, and this one is plain http",
+        ),
+        ("    upstream_tls: {certificate: a.crt}\n", "    upstream_tls: {}\n", "has a certificate without its key"),
         ("    path: /contoso/\n", "    path: /contoso\n", "is no path prefix"),
         ("    anonymous: [public]\n", "    anonymous: [/public]\n", "does not begin with a slash"),
     ],
@@ -98,7 +104,6 @@ def test_dangers_are_named_beside_faults_of_other_keys(faults, good):
 @pytest.mark.parametrize(
     ("more", "says"),
     [
-        ("management: {address: 127.0.0.1:9180}\n", "management: is not supported by this version; leave it out"),
         ("settings: {source: live}\n", "settings.source: is not supported by this version; write yaml"),
         ("    browser: {inject: documents}\n", "inject: is not supported by this version; write none"),
         ("    upstream_sign_in: ws-federation\n", "upstream_sign_in: is not supported by this version"),
