@@ -4,6 +4,7 @@
 ClaimsProxyError
 ├── ConfigurationError        the YAML is at fault; carries every fault found
 ├── CannotStart               what the YAML names cannot be used on this machine
+│   └── CannotReload          it can, but not by a proxy that runs already
 ├── StoreUnavailable          the store cannot tell: neither yes nor no
 ├── SealBroken                a sealed value is foreign, altered or sealed under a secret we no longer have
 ├── RequestRefused            the request itself is ambiguous or out of bounds
@@ -54,6 +55,10 @@ class ConfigurationError(ClaimsProxyError):
 
 class CannotStart(ClaimsProxyError):
     """What the configuration names cannot be used on this machine; the text says what, why and what would do."""
+
+
+class CannotReload(CannotStart):
+    """A good configuration that a running proxy cannot take: the text names the keys that need a restart."""
 
 
 class StoreUnavailable(ClaimsProxyError):

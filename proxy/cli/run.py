@@ -17,7 +17,7 @@ def run(config: Path) -> None:
     deployment = load_or_exit(config)
     logs.configure(level=deployment.observability.log_level, log_format=deployment.observability.log_format)
     try:
-        run_app(deployment)
+        run_app(config, deployment)
     except (OSError, ClaimsProxyError) as error:
         complain(f"cannot start: {error}")
         raise SystemExit(1) from None

@@ -52,7 +52,7 @@ class _Line:
 
 
 class Gateway:
-    """Every request of the listener. Immutable once made; `streams` is started and closed by the server.
+    """Every request of the listener under one configuration.
 
     `pools`: upstream connections by organization's name. `endpoints`: our own, by the path below the prefix.
     """
@@ -67,6 +67,7 @@ class Gateway:
         rules_for: RulesFor,
         endpoints: Mapping[str, Endpoint],
         pools: Mapping[str, UpstreamPool],
+        streams: OpenStreams,
         pages: Pages,
         challenge_address: ChallengeAddress,
         clock: Callable[[], Instant],
@@ -77,9 +78,9 @@ class Gateway:
         self._encoded_slashes = any(organization.allow_encoded_slash for organization in organizations)
         self._endpoints = endpoints
         self._answers = Answers(pages, self._table, challenge_address)
-        self._judge = Judge(sessions=sessions, bearer=bearer, rules_for=rules_for, clock=clock, audit=audit)
-        self.streams = OpenStreams(sessions, self._judge)
-        self._forwarder = Forwarder(organizations, pools, self.streams)
+        self.organizations = organizations
+        self.judge = Judge(sessions=sessions, bearer=bearer, rules_for=rules_for, clock=clock, audit=audit)
+        self._forwarder = Forwarder(organizations, pools, streams)
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request, whatever it is. Made for `GatewayServer`, whose requests are `web.Request`s."""
@@ -138,7 +139,7 @@ class Gateway:
             return await self._own(request, facts, organization, ours[1], line)
 
         credentials = credentials_of(request, facts, known)
-        judged = await self._judge.judge(facts, known, credentials)
+        judged = await self.judge.judge(facts, known, credentials)
         passage = Passage(request, facts, known, judged.session, credentials)
         return await self._carry_out(passage, self._with_origin(judged.decision, request, facts), line)
 

@@ -6,7 +6,8 @@ import ssl
 import structlog
 
 from proxy.gateway.connection import Connection, GatewayServer
-from proxy.gateway.handler import Gateway
+from proxy.gateway.current import CurrentGateway
+from proxy.gateway.streams import OpenStreams
 from proxy.model.time import Seconds
 
 log = structlog.get_logger("gateway")
@@ -20,16 +21,16 @@ _LOOK_AGAIN = 0.02
 class RunningServer:
     """A listener that runs. `port` is the one it got."""
 
-    def __init__(self, listener: asyncio.Server, connections: GatewayServer, gateway: Gateway) -> None:
+    def __init__(self, listener: asyncio.Server, connections: GatewayServer, streams: OpenStreams) -> None:
         self._listener = listener
         self._connections = connections
-        self._gateway = gateway
+        self._streams = streams
         self.port: int = listener.sockets[0].getsockname()[1]
 
     async def close(self, drain_seconds: Seconds = DRAIN_SECONDS) -> None:
         """Stop: no new connection, open streams cut, requests in flight finish within `drain_seconds`, then all end."""
         self._listener.close()
-        await self._gateway.streams.close()
+        await self._streams.close()
         for connection in self._connections.connections:
             if isinstance(connection, Connection):
                 connection.drain_and_close()
@@ -41,9 +42,11 @@ class RunningServer:
         await self._connections.shutdown(timeout=_LOOK_AGAIN)
 
 
-async def serve(gateway: Gateway, host: str, port: int, ssl_context: ssl.SSLContext | None = None) -> RunningServer:
+async def serve(
+    current: CurrentGateway, streams: OpenStreams, host: str, port: int, ssl_context: ssl.SSLContext | None = None
+) -> RunningServer:
     """Listen on `host` and `port` (0: a free one), with TLS where a context is given. Raises OSError."""
-    connections = GatewayServer(gateway.handle)
+    connections = GatewayServer(current.handle)
     listener = await asyncio.get_running_loop().create_server(
         connections,
         host,
@@ -52,5 +55,5 @@ async def serve(gateway: Gateway, host: str, port: int, ssl_context: ssl.SSLCont
         backlog=_BACKLOG,
         ssl_handshake_timeout=_HANDSHAKE_SECONDS if ssl_context else None,
     )
-    gateway.streams.start()
-    return RunningServer(listener, connections, gateway)
+    streams.start()
+    return RunningServer(listener, connections, streams)

@@ -1,11 +1,11 @@
 """WebSockets and event streams that are open, each with the session that opened it.
 
 A request is judged when it comes; what stays open is judged again, every second, and is cut within five seconds of a
-sign-out or of the session's end. At a stop all are cut.
+sign-out or of the session's end. At a stop all are cut. A configuration that takes another's place judges from then on.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias
@@ -30,6 +30,7 @@ class Cut(StrEnum):
     """Why an open stream is cut."""
 
     SESSION_ENDED = "session_ended"
+    ORGANIZATION_GONE = "organization_gone"
     STOPPING = "stopping"
 
 
@@ -47,15 +48,26 @@ class _Stream:
 class OpenStreams:
     """The registry. `start` it within the event loop and `close` it there."""
 
-    def __init__(self, sessions: SessionsPort, judge: Judge) -> None:
+    def __init__(self, sessions: SessionsPort) -> None:
         self._sessions = sessions
-        self._judge = judge
+        self._judge: Judge | None = None
         self._streams: set[_Stream] = set()
         self._task: asyncio.Task[None] | None = None
         self._checks = 0
 
     def __len__(self) -> int:
         return len(self._streams)
+
+    def follow(self, judge: Judge, organizations: Iterable[Organization]) -> None:
+        """Judge by these from now on; a stream of an organization that is not among them is cut."""
+        self._judge = judge
+        known = {organization.name: organization for organization in organizations}
+        for stream in list(self._streams):
+            organization = known.get(stream.organization.name)
+            if organization is None:
+                self._cut(stream, Cut.ORGANIZATION_GONE)
+            else:
+                stream.organization = organization
 
     def start(self) -> None:
         """Check from now on."""
@@ -90,24 +102,21 @@ class OpenStreams:
 
     async def check(self) -> None:
         """Look at every stream's session once, and cut what has none any more."""
+        if self._judge is None:
+            return
         self._checks += 1
         bearers_too = self._checks % _CHECKS_PER_BEARER == 0
         streams = list(self._streams)
         for start in range(0, len(streams), _AT_ONCE):
-            due = [stream for stream in streams[start : start + _AT_ONCE] if self._is_due(stream, bearers_too)]
-            await asyncio.gather(*(self._check(stream) for stream in due))
+            judge = self._judge
+            due = [stream for stream in streams[start : start + _AT_ONCE] if _is_due(stream, judge, bearers_too)]
+            await asyncio.gather(*(self._check(stream, judge) for stream in due))
             await asyncio.sleep(0)  # requests come first
 
-    def _is_due(self, stream: _Stream, bearers_too: bool) -> bool:
-        session = stream.session
-        if session is None:
-            return False
-        return (bearers_too and session.is_bearer) or self._judge.seems_over(session, stream.organization)
-
-    async def _check(self, stream: _Stream) -> None:
+    async def _check(self, stream: _Stream, judge: Judge) -> None:
         if stream.session is None:
             return
-        session = await self._judge.still_live(stream.session, stream.organization, stream.credentials)
+        session = await judge.still_live(stream.session, stream.organization, stream.credentials)
         if session is None:
             self._cut(stream, Cut.SESSION_ENDED)
         else:
@@ -127,3 +136,10 @@ class OpenStreams:
             except Exception:
                 # One failed round must not end all later ones.
                 log.exception("streams_not_checked")
+
+
+def _is_due(stream: _Stream, judge: Judge, bearers_too: bool) -> bool:
+    session = stream.session
+    if session is None:
+        return False
+    return (bearers_too and session.is_bearer) or judge.seems_over(session, stream.organization)

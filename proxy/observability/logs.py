@@ -39,6 +39,20 @@ _OUR_COOKIE = re.compile(r"((?:__Host-)?claims-[a-z0-9-]+)=[^;\s\"']+")
 _PARAMETER = re.compile(r"(?i)\b(code|state|id_token|id_token_hint|access_token|refresh_token|wresult|wctx)=[^&\s\"']+")
 
 
+_PROCESSORS: list[structlog.typing.Processor] = []
+
+
+def _not_below(threshold: int) -> structlog.typing.Processor:
+    levels = logging.getLevelNamesMapping()
+
+    def drop(_logger: object, method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+        if levels.get(method.upper(), threshold) < threshold:
+            raise structlog.DropEvent
+        return event
+
+    return drop
+
+
 def redact(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """A structlog processor: hides values of secret names, and tokens wherever they stand in a text."""
     for key, value in event.items():
@@ -63,7 +77,7 @@ def configure(*, level: str = "info", log_format: str = "auto", stream: TextIO |
     """Set up structlog and the standard library's logging, which libraries use, to write the same lines.
 
     `log_format`: `console`, `json`, or `auto`: console when the stream is a terminal. The stream is standard output
-    by default.
+    by default. Called again it changes level and format of loggers that are in use already, but not their stream.
     """
     out = stream or sys.stdout
     console = log_format == "console" or (log_format == "auto" and out.isatty())
@@ -82,9 +96,11 @@ def configure(*, level: str = "info", log_format: str = "auto", stream: TextIO |
     if not console:
         finish.insert(0, structlog.processors.format_exc_info)
     threshold = logging.getLevelNamesMapping()[level.upper()]
+    # Loggers keep this very list once they are used.
+    _PROCESSORS[:] = [_not_below(threshold), *shared, *finish]
     structlog.configure(
-        processors=[*shared, *finish],
-        wrapper_class=structlog.make_filtering_bound_logger(threshold),
+        processors=_PROCESSORS,
+        wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG),
         logger_factory=structlog.WriteLoggerFactory(file=out),
         cache_logger_on_first_use=True,
     )

@@ -31,6 +31,11 @@ class ActivityWriter:
         self._pending: OrderedDict[Place, _Pending] = OrderedDict()
         self._written: OrderedDict[Place, Instant] = OrderedDict()
 
+    def tune(self, resolution: Seconds, bound: int) -> None:
+        """Go on with these; what is pending keeps its instant."""
+        self._resolution = resolution
+        self._bound = bound
+
     def resolution(self, inactivity: Seconds | None) -> Seconds:
         """Seconds between two writes, never more than a twentieth of the inactivity timeout."""
         return self._resolution if inactivity is None else min(self._resolution, inactivity / _PARTS_OF_INACTIVITY)

@@ -48,6 +48,18 @@ class SessionCache:
     def __len__(self) -> int:
         return len(self._copies)
 
+    def resize(self, size: int) -> None:
+        """Keep that many from now on."""
+        self._size = size
+        self._shrink()
+
+    def clear(self) -> None:
+        """Drop every copy, and let no load under way bring one."""
+        self._copies.clear()
+        self._by_id.clear()
+        for flight in self._flights.values():
+            flight.voided = True
+
     @property
     def is_clean(self) -> bool:
         """Whether the copies may answer by themselves."""
@@ -82,6 +94,9 @@ class SessionCache:
         self._copies[key] = session
         self._copies.move_to_end(key)
         self._by_id[id_hash] = key
+        self._shrink()
+
+    def _shrink(self) -> None:
         while len(self._copies) > self._size:
             _, dropped = self._copies.popitem(last=False)
             if dropped.reference:
@@ -128,10 +143,7 @@ class SessionCache:
         self._beat_heard, self._clean_at = self._beats_sent, self._beat_sent_at
         if self._clean:
             return False
-        self._copies.clear()
-        self._by_id.clear()
-        for flight in self._flights.values():
-            flight.voided = True
+        self.clear()
         self._clean = True
         return True
 

@@ -73,6 +73,20 @@ class Sessions:
         self._listing = Listing(store, sealer)
         self._heart = Heart(store, self._cache, self._activity, self._watches, clock)
 
+    def adopt(self, sealer: Sealer, tuning: SessionTuning, *, retention: Seconds, drop_copies: bool) -> None:
+        """Go on under another configuration; sessions stay, and what is pending is written.
+
+        `drop_copies`: a secret is gone, so the copies of what it sealed must not go on either.
+        """
+        self._sealer = sealer
+        self._listing = Listing(self._store, sealer)
+        self._grace = tuning.outage_grace
+        self._store.retention = self._retention = retention
+        self._activity.tune(tuning.activity_resolution, tuning.cache)
+        self._cache.resize(tuning.cache)
+        if drop_copies:
+            self._cache.clear()
+
     async def start(self) -> None:
         """Begin to listen and to write activity. A store that is away is no reason not to start."""
         await self._heart.start()
@@ -137,7 +151,8 @@ class Sessions:
 
     async def create(self, new: NewSession) -> Created | CredentialsOwed:
         """Make a session unless credentials are owed. Raises StoreUnavailable."""
-        tag, *older = self._sealer.tags(new.principal.key, purpose="principal")
+        sealer, listing = self._sealer, self._listing  # the same throughout, whatever is adopted meanwhile
+        tag, *older = sealer.tags(new.principal.key, purpose="principal")
         cookie = f"{tag}.{_random()}.{_random()}"
         key = key_of(cookie)
         if key is None:
@@ -150,14 +165,14 @@ class Sessions:
                 return CredentialsOwed(answer.after)
             if answer.at < min(new.now, creation.earlier or new.now):
                 creation = replace(creation, earlier=answer.at)
-        names = self._listing.names(new.organization, new.provider_session, new.subject)
+        names = listing.names(new.organization, new.provider_session, new.subject)
         answer = await self._store.prepare(creation)
         for _ in range(_ATTEMPTS):
             if isinstance(answer, Owed):
                 return CredentialsOwed(answer.after)
             session = session_of(new, key.place, answer)
             tokens = {records.ID_TOKEN: new.id_token, records.REFRESH_TOKEN: new.refresh_token}
-            sealed = records.seal(session, key, self._sealer, tokens)
+            sealed = records.seal(session, key, sealer, tokens)
             offered, answer = answer, await self._store.create(creation, answer.at, sealed, names)
             if answer == offered:
                 await self._replace(new, tag)

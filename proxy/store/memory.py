@@ -42,7 +42,7 @@ class MemoryStore:
     """A SessionStore in this process. `retention`: seconds a session is kept at most, whatever its limits."""
 
     def __init__(self, *, retention: float) -> None:
-        self._retention = retention
+        self.retention = retention
         self._tags: dict[str, _Tag] = {}
         self._stones: dict[Place, Stone] = {}
         self._once: dict[str, float] = {}
@@ -224,7 +224,7 @@ class MemoryStore:
 
     def _kept_for(self, mine: _Tag) -> float:
         return max(
-            [REMEMBERED_SECONDS, self._retention, *(r.token_end - r.signed_in_at for r in mine.sessions.values())]
+            [REMEMBERED_SECONDS, self.retention, *(r.token_end - r.signed_in_at for r in mine.sessions.values())]
         )
 
 

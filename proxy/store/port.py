@@ -145,7 +145,12 @@ class Listener:
 
 
 class SessionStore(Protocol):
-    """Sessions, tombstones, marks and indexes of all workers and nodes."""
+    """Sessions, tombstones, marks and indexes of all workers and nodes.
+
+    `retention`: seconds a session is kept at most; what is written from now on goes by it.
+    """
+
+    retention: float
 
     async def start(self, listener: Listener) -> None:
         """Begin to listen; returns at once, and goes on trying while the store is away."""

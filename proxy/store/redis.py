@@ -46,7 +46,7 @@ class RedisStore:
         self._link = Link(url, ca_file)
         # Its own client, which never reconnects by itself: a gap in the messages must be noticed.
         self._subscription = client(url, ca_file, retries=0)
-        self._retention = retention
+        self.retention = retention
         self._beats = f"claims:beat:{secrets.token_hex(8)}"
         self._listening: asyncio.Task[None] | None = None
         self._hears = True
@@ -75,12 +75,12 @@ class RedisStore:
         self, creation: Creation, signed_in: float, sealed: Mapping[str, bytes], names: Sequence[str]
     ) -> SignedIn | Owed:
         """As the port says. The indexes lie on other slots: they come first, so that no session is missing there."""
-        forgotten = creation.now - self._retention - TOMBSTONE_SECONDS
+        forgotten = creation.now - self.retention - TOMBSTONE_SECONDS
         commands: list[tuple[str | float, ...]] = []
         for key in (_EVERYWHERE, _organization(creation.organization)):
             commands.append(("ZADD", key, signed_in, creation.place.member))
             commands.append(("ZREMRANGEBYSCORE", key, "-inf", f"({forgotten!r}"))
-        kept_for = max(self._retention, creation.token_end - creation.now) + TOMBSTONE_SECONDS
+        kept_for = max(self.retention, creation.token_end - creation.now) + TOMBSTONE_SECONDS
         for name in names:
             # By when the session is forgotten: a principal that signs in every minute must not grow this for ever.
             commands.append(("ZADD", f"claims:{name}", creation.now + kept_for, creation.place.member))
@@ -97,7 +97,7 @@ class RedisStore:
         self, creation: Creation, more: Mapping[str, float], sealed: Mapping[str, bytes] | None = None
     ) -> Any:
         facts = {name: value for name, value in asdict(creation).items() if value is not None and name != "place"}
-        facts |= {"id_hash": creation.place.id_hash, "retention": self._retention, **more}
+        facts |= {"id_hash": creation.place.id_hash, "retention": self.retention, **more}
         fields = [part for pair in (sealed or {}).items() for part in pair]
         return await self._link.script("create", _sessions(creation.place.tag), json.dumps(facts), *fields)
 

@@ -6,9 +6,11 @@ from dataclasses import dataclass, field
 import pytest
 
 from proxy.errors import StoreUnavailable
+from proxy.gateway.current import CurrentGateway
 from proxy.gateway.handler import Gateway
 from proxy.gateway.ports import BearerAddress
 from proxy.gateway.server import RunningServer, serve
+from proxy.gateway.streams import OpenStreams
 from proxy.gateway.upstream import UpstreamPool, parse_address
 from proxy.model.decision import Ending
 from proxy.model.deployment import Listen, UpstreamTuning
@@ -65,7 +67,7 @@ class Stage:
     """A gateway before an upstream, over real sockets. `cookie` is alice's header line, good until `token_end`."""
 
     server: RunningServer
-    gateway: Gateway
+    streams: OpenStreams
     upstream: RawUpstream
     pools: dict[str, UpstreamPool]
     sessions: SessionsInHand
@@ -129,6 +131,7 @@ async def stage(upstream, clock):
             }
             for pool in pools.values():
                 stack.push_async_callback(pool.close)
+            streams = OpenStreams(sessions)
             gateway = Gateway(
                 organizations=listed,
                 listen=listen or Listen(),
@@ -137,6 +140,7 @@ async def stage(upstream, clock):
                 rules_for=lambda _: rules or TimeRules(),
                 endpoints=endpoints or {},
                 pools=pools,
+                streams=streams,
                 pages=Pages(),
                 challenge_address=lambda _, facts: BearerAddress(
                     "https://adfs.contoso.com/adfs/oauth2/authorize", f"{facts.origin}/"
@@ -144,7 +148,8 @@ async def stage(upstream, clock):
                 clock=clock,
                 audit=Audit(),
             )
-            server = await serve(gateway, "127.0.0.1", 0)
+            streams.follow(gateway.judge, listed)
+            server = await serve(CurrentGateway(gateway), streams, "127.0.0.1", 0)
             stack.push_async_callback(server.close, 0)
 
             async def connect() -> RawClient:
@@ -152,6 +157,6 @@ async def stage(upstream, clock):
                 stack.push_async_callback(client.close)
                 return client
 
-            return Stage(server, gateway, upstream, pools, sessions, session, bearers, connect)
+            return Stage(server, streams, upstream, pools, sessions, session, bearers, connect)
 
         yield make

@@ -3,16 +3,14 @@
 usage: proxy_process.py CONFIG OFFSET_FILE PORT_FILE
 """
 
-import asyncio
 import os
-import signal
 import sys
 import time
 from pathlib import Path
 
 import uvloop
 
-from proxy.app import start
+from proxy.app import RunningProxy, serve_until_told
 from proxy.configuration import load
 from proxy.observability import logs
 
@@ -22,14 +20,13 @@ async def main(config: Path, offset_file: Path, port_file: Path) -> None:
         return time.time() + float(offset_file.read_text() or "0")
 
     logs.configure(log_format="json")
-    proxy = await start(load(config, os.environ), clock=clock)
-    stop = asyncio.Event()
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
-    ready = port_file.with_suffix(".part")
-    ready.write_text(str(proxy.port))
-    ready.rename(port_file)
-    await stop.wait()
-    await proxy.close()
+
+    def ready(proxy: RunningProxy) -> None:
+        part = port_file.with_suffix(".part")
+        part.write_text(str(proxy.port))
+        part.rename(port_file)
+
+    await serve_until_told(config, load(config, os.environ), clock, ready=ready)
 
 
 uvloop.run(main(*map(Path, sys.argv[1:4])))

@@ -39,6 +39,7 @@ def configuration(
     """A configuration as the YAML would say it; the mappings and `top` add keys or replace them."""
     return {
         "listen": {"address": f"127.0.0.1:{port}", **(listen or {})},
+        "management": {"address": "off"},
         "state": state,
         "secret": SECRET,
         "identity_provider": {

@@ -1,0 +1,102 @@
+"""The process around a proxy: signals, and the files of its configuration."""
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import structlog
+import uvloop
+
+from proxy.app.running import RunningProxy, start
+from proxy.app.sources import Sources, files_of
+from proxy.configuration import load
+from proxy.errors import CannotStart, ConfigurationError
+from proxy.model.deployment import Deployment
+from proxy.model.time import Instant, Seconds
+
+log = structlog.get_logger("app")
+
+LOOK_SECONDS = 1.0
+
+
+def run(config: Path, deployment: Deployment) -> None:
+    """Serve what was loaded from `config` until SIGTERM or SIGINT. Raises as `start` does."""
+    # The one wall clock: everything below is given it.
+    clock = time.time  # noqa: TID251 - see the line above
+    uvloop.run(serve_until_told(config, deployment, clock))
+
+
+async def serve_until_told(
+    config: Path,
+    deployment: Deployment,
+    clock: Callable[[], Instant],
+    *,
+    environment: Mapping[str, str] | None = None,
+    ready: Callable[[RunningProxy], None] | None = None,
+) -> None:
+    """Serve until SIGTERM or SIGINT; SIGHUP or a changed file of the configuration reloads it.
+
+    `environment` fills in `${NAME}`, the process's own by default; `ready` is called once it serves.
+    """
+    stop, reload = asyncio.Event(), asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    loop.add_signal_handler(signal.SIGHUP, reload.set)
+    proxy = await start(deployment, clock=clock)
+    follower = Follower(proxy, config, os.environ if environment is None else environment)
+    following = loop.create_task(follower.follow(reload, LOOK_SECONDS))
+    if ready is not None:
+        ready(proxy)
+    await stop.wait()
+    log.info("stopping")
+    following.cancel()
+    await asyncio.wait([following])
+    await proxy.close()
+    log.info("stopped")
+
+
+class Follower:
+    """Keeps a running proxy to what its file says."""
+
+    def __init__(self, proxy: RunningProxy, config: Path, environment: Mapping[str, str]) -> None:
+        self._proxy = proxy
+        self._config = config
+        self._environment = environment
+        self._sources = Sources(files_of(proxy.deployment))
+
+    async def follow(self, told: asyncio.Event, every: Seconds) -> None:
+        """Reload when told to and when a file has changed, looking every so many seconds."""
+        while True:
+            try:
+                async with asyncio.timeout(every):
+                    await told.wait()
+            except TimeoutError:
+                changed = await asyncio.to_thread(self._sources.changed)
+                if changed:
+                    await self.reload(changed)
+            else:
+                told.clear()
+                await self.reload(())
+
+    async def reload(self, files: tuple[str, ...]) -> bool:
+        """Read the configuration and go by it; whether it was good. A bad one changes nothing.
+
+        `files`: those that changed, for the log.
+        """
+        try:
+            deployment = await asyncio.to_thread(load, self._config, self._environment)
+            changes = await self._proxy.reload(deployment)
+        except (ConfigurationError, CannotStart) as error:
+            log.warning("reload_refused", files=files, faults=str(error).splitlines())
+            return False
+        except Exception:
+            # Whatever it was, a proxy that serves goes on serving.
+            log.exception("reload_failed", files=files)
+            return False
+        self._sources.watch(files_of(deployment))
+        log.info("reloaded", files=files, changes=changes)
+        return True

@@ -1,0 +1,135 @@
+"""A proxy that serves, and takes another configuration while it does."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+
+import structlog
+
+from proxy.app.trust import server_tls
+from proxy.app.wiring import Lasting, retention_of, sessions_of, wire
+from proxy.configuration.difference import differences
+from proxy.errors import CannotReload
+from proxy.gateway.current import CurrentGateway
+from proxy.gateway.handler import Gateway
+from proxy.gateway.server import RunningServer, serve
+from proxy.gateway.streams import OpenStreams
+from proxy.model.deployment import Deployment
+from proxy.model.time import Instant, Seconds
+from proxy.observability import logs
+from proxy.sealing import Sealer
+from proxy.sessions.service import Sessions
+from proxy.store.tasks import end_tasks
+
+log = structlog.get_logger("app")
+
+
+class RunningProxy:
+    """A proxy that serves. `port` is the one it got; `deployment` what it goes by; `sessions` are to be looked at."""
+
+    def __init__(self, deployment: Deployment, sessions: Sessions, clock: Callable[[], Instant]) -> None:
+        self.deployment = deployment
+        self.sessions = sessions
+        self._lasting = Lasting(sessions, clock, OpenStreams(sessions))
+        self._retiring: set[asyncio.Task[None]] = set()
+        self._retired: set[contextlib.AsyncExitStack] = set()
+        self._held = contextlib.AsyncExitStack()
+        self._current: CurrentGateway
+        self._server: RunningServer
+
+    @property
+    def port(self) -> int:
+        """The listener's port."""
+        return self._server.port
+
+    async def start(self) -> None:
+        """Begin to serve. Raises as `start` below does; nothing stays open then."""
+        listen = self.deployment.listen
+        try:
+            await self.sessions.start()
+            gateway = wire(self.deployment, self._lasting, self._held)
+            self._lasting.streams.follow(gateway.judge, gateway.organizations)
+            self._current = CurrentGateway(gateway)
+            tls = server_tls(listen.tls) if listen.tls else None
+            self._server = await serve(self._current, self._lasting.streams, listen.host, listen.port, tls)
+        except BaseException:
+            await self._let_go()
+            raise
+        log.info("started", address=f"{listen.host}:{self.port}", organizations=len(gateway.organizations))
+
+    async def reload(self, deployment: Deployment) -> tuple[str, ...]:
+        """Go by another configuration from now on, whole; what it changed, in lines without secrets.
+
+        Requests in flight finish as they began. Nobody is signed out, save who was signed in under a secret that is
+        gone.
+
+        Raises CannotReload where a restart is needed and CannotStart where a file cannot be used; nothing has changed
+        then.
+        """
+        _refuse_what_needs_a_restart(self.deployment, deployment)
+        async with contextlib.AsyncExitStack() as building:
+            gateway = wire(deployment, self._lasting, building)
+            # From here on nothing fails and nothing waits: there is no moment with half of each.
+            before, self.deployment = self.deployment, deployment
+            earlier = self._current.replace(gateway)
+            self._adopt(before, deployment)
+            self._lasting.streams.follow(gateway.judge, gateway.organizations)
+            self._retire(earlier, self._held)
+            self._held = building.pop_all()
+        return differences(before, deployment)
+
+    def _adopt(self, before: Deployment, deployment: Deployment) -> None:
+        self.sessions.adopt(
+            Sealer(deployment.secrets),
+            deployment.sessions,
+            retention=retention_of(deployment),
+            drop_copies=not set(before.secrets) <= set(deployment.secrets),
+        )
+        logs.configure(level=deployment.observability.log_level, log_format=deployment.observability.log_format)
+
+    def _retire(self, earlier: Gateway, held: contextlib.AsyncExitStack) -> None:
+        """Let go of what the earlier configuration held once its last request has ended."""
+
+        async def retire() -> None:
+            await self._current.finished(earlier)
+            self._retired.discard(held)
+            await held.aclose()
+
+        self._retired.add(held)
+        task = asyncio.get_running_loop().create_task(retire())
+        self._retiring.add(task)
+        task.add_done_callback(self._retiring.discard)
+
+    async def close(self, drain_seconds: Seconds = 30.0) -> None:
+        """Finish the requests in flight, at most for `drain_seconds`, write what is pending, then let go of all."""
+        await self._server.close(drain_seconds)
+        await self._let_go()
+
+    async def _let_go(self) -> None:
+        await end_tasks(self._retiring)
+        for held in (*self._retired, self._held):
+            await held.aclose()
+        await self.sessions.close()
+
+
+def _refuse_what_needs_a_restart(before: Deployment, after: Deployment) -> None:
+    pairs = {
+        "listen.address": ((before.listen.host, before.listen.port), (after.listen.host, after.listen.port)),
+        "listen.tls": (before.listen.tls is None, after.listen.tls is None),
+        "management.address": (before.management, after.management),
+        "state": (before.state, after.state),
+    }
+    changed = [key for key, (one, other) in pairs.items() if one != other]
+    if changed:
+        raise CannotReload(f"{', '.join(changed)}: cannot change while the proxy runs; restart it, or put it back")
+
+
+async def start(deployment: Deployment, *, clock: Callable[[], Instant]) -> RunningProxy:
+    """Build a proxy and begin to serve. `clock` gives UTC seconds.
+
+    Raises OSError where the address is taken, CannotStart where a file of certificates cannot be used. A store or a
+    provider that does not answer is no reason not to start: requests are answered with what can be told.
+    """
+    running = RunningProxy(deployment, sessions_of(deployment, clock), clock)
+    await running.start()
+    return running

@@ -1,0 +1,159 @@
+"""One configuration as a gateway: every part made or taken over, and wired."""
+
+import contextlib
+import ssl
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import aiohttp
+
+from proxy.app.shared import Shared
+from proxy.app.trust import Trust
+from proxy.browser.endpoints import BrowserEndpoints
+from proxy.gateway.handler import Gateway
+from proxy.gateway.ports import BearerAddress, Endpoint
+from proxy.gateway.streams import OpenStreams
+from proxy.gateway.upstream import UpstreamPool, parse_address
+from proxy.model.deployment import Deployment
+from proxy.model.organization import Organization
+from proxy.model.provider import IdentityProvider
+from proxy.model.request import RequestFacts
+from proxy.model.time import Instant, Seconds
+from proxy.observability.audit import Audit
+from proxy.pages.render import Pages
+from proxy.policy.organization import OrganizationTable
+from proxy.sealing import Sealer
+from proxy.sessions.service import Sessions
+from proxy.settings.current import CurrentRules
+from proxy.signin.bearer import BearerSessions
+from proxy.signin.provider import Provider
+from proxy.signin.routes import SignInRoutes
+from proxy.signin.sign_out import SignOutRoutes
+from proxy.store.choose import store_for
+
+_MINUTE = 60.0
+_DAY = 86400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Lasting:
+    """What one configuration hands to the next."""
+
+    sessions: Sessions
+    clock: Callable[[], Instant]
+    streams: OpenStreams
+    pages: Pages = field(default_factory=Pages)
+    trust: Trust = field(default_factory=Trust)
+    shared: Shared = field(default_factory=Shared)
+
+
+def retention_of(deployment: Deployment) -> Seconds:
+    """Seconds that the store keeps a session at most, whatever its end is at the moment."""
+    return max(deployment.limits.session_maximum * _MINUTE, _DAY)
+
+
+def sessions_of(deployment: Deployment, clock: Callable[[], Instant]) -> Sessions:
+    """The sessions of a deployment, not yet started; commands use them without a listener."""
+    retention = retention_of(deployment)
+    store = store_for(deployment.state, deployment.ca_file, retention=retention)
+    return Sessions(store, Sealer(deployment.secrets), deployment.sessions, clock, retention=retention)
+
+
+def wire(deployment: Deployment, lasting: Lasting, holder: contextlib.AsyncExitStack) -> Gateway:
+    """A gateway of this configuration; what it holds is let go of with `holder`.
+
+    Raises CannotStart where a file of certificates cannot be used.
+    """
+    sessions, clock, pages = lasting.sessions, lasting.clock, lasting.pages
+    providers = _providers(deployment, lasting, holder)
+    rules_for = CurrentRules(deployment)
+    audit = Audit()
+    table = OrganizationTable(deployment.organizations, deployment.listen.prefix)
+    sign_in = SignInRoutes(
+        sealer=Sealer(deployment.secrets),
+        sessions=sessions,
+        providers=providers,
+        organizations={organization.name: organization for organization in deployment.organizations},
+        rules_for=rules_for,
+        pages=pages,
+        clock=clock,
+        audit=audit,
+        prefix=deployment.listen.prefix,
+        mount=table.mount,
+    )
+    sign_out = SignOutRoutes(
+        sessions=sessions,
+        providers=providers,
+        rules_for=rules_for,
+        pages=pages,
+        clock=clock,
+        audit=audit,
+        mount=table.mount,
+    )
+    bearer = BearerSessions(providers, sessions, outage_grace=deployment.sessions.outage_grace)
+    browser = BrowserEndpoints(sessions, rules_for, clock)
+    endpoints: dict[str, Endpoint] = {
+        "sign-in": sign_in.sign_in,
+        "callback": sign_in.callback,
+        "sign-out": sign_out.sign_out,
+        "signed-out": sign_out.signed_out,
+        "session": browser.session,
+        "activity": browser.activity,
+    }
+
+    def challenge_address(organization: Organization, _facts: RequestFacts) -> BearerAddress | None:
+        return BearerAddress(*bearer.challenge_address(organization))
+
+    return Gateway(
+        organizations=deployment.organizations,
+        listen=deployment.listen,
+        sessions=sessions,
+        bearer=bearer.lookup,
+        rules_for=rules_for,
+        endpoints=endpoints,
+        pools=_pools(deployment, lasting, holder),
+        streams=lasting.streams,
+        pages=pages,
+        challenge_address=challenge_address,
+        clock=clock,
+        audit=audit,
+    )
+
+
+def _providers(deployment: Deployment, lasting: Lasting, holder: contextlib.AsyncExitStack) -> Mapping[str, Provider]:
+    trust = lasting.trust.towards(deployment.ca_file)
+    http = lasting.shared.take(holder, ("http", trust), lambda: _http(trust), aiohttp.ClientSession.close)
+
+    def provider(settings: IdentityProvider) -> Provider:
+        return lasting.shared.take(
+            holder, ("provider", settings, http), lambda: Provider(settings, http, lasting.clock)
+        )
+
+    return {settings.name: provider(settings) for settings in deployment.identity_providers}
+
+
+def _http(trust: ssl.SSLContext) -> aiohttp.ClientSession:
+    # No cookie jar: a provider's cookie from one user's exchange must not go along with the next user's.
+    return aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=trust), cookie_jar=aiohttp.DummyCookieJar())
+
+
+def _pools(deployment: Deployment, lasting: Lasting, holder: contextlib.AsyncExitStack) -> Mapping[str, UpstreamPool]:
+    """A pool for each upstream address; organizations behind one address share it and its bounds."""
+    return {
+        organization.name: _pool(deployment, organization, lasting, holder) for organization in deployment.organizations
+    }
+
+
+def _pool(
+    deployment: Deployment, organization: Organization, lasting: Lasting, holder: contextlib.AsyncExitStack
+) -> UpstreamPool:
+    tls, named = None, organization.upstream_tls
+    if organization.upstream.startswith("https://"):
+        tls = lasting.trust.towards(deployment.ca_file, named)
+    tuning = deployment.upstream
+    return lasting.shared.take(
+        holder,
+        ("pool", organization.upstream, tls, named and named.server_name, tuning),
+        lambda: UpstreamPool(parse_address(organization.upstream, tls), tuning),
+        UpstreamPool.close,
+    )
