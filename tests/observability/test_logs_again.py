@@ -53,7 +53,7 @@ def test_a_failure_is_told_at_every_level():
     logs.configure(level="error", log_format="json", stream=stream)
     log = structlog.get_logger("test")
     try:
-        raise ValueError("what went wrong")
+        int("what went wrong")
     except ValueError:
         log.exception("failed")
     assert "what went wrong" in lines(stream)[0]["exception"]
