@@ -1,5 +1,6 @@
 """What every test may ask for: the production event loop, a clock that a test moves, and a real Redis."""
 
+import contextlib
 import os
 import shutil
 import socket
@@ -11,7 +12,10 @@ from pathlib import Path
 import pytest
 import uvloop
 
+from proxy.demo.adfs_keys import make_signing_key
+from support.browser import Browser
 from support.ports import free_port
+from support.world import World
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
@@ -114,6 +118,35 @@ def own_redis(tmp_path) -> Iterator[RedisServer]:
     server.start()
     yield server
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def signing_key():
+    """One RSA key for all worlds: making one takes longer than most tests."""
+    return make_signing_key(1_790_000_000.0)
+
+
+@pytest.fixture
+async def world(tmp_path, clock, signing_key):
+    """Makes worlds: `await world(**keys)`; all end with the test."""
+    async with contextlib.AsyncExitStack() as stack:
+
+        async def make(**keys) -> World:
+            return await stack.enter_async_context(World(tmp_path, clock, signing_key=signing_key, **keys))
+
+        yield make
+
+
+@pytest.fixture
+async def browser():
+    async with Browser() as one:
+        yield one
+
+
+@pytest.fixture
+async def other_browser():
+    async with Browser() as one:
+        yield one
 
 
 @pytest.hookimpl(wrapper=True)

@@ -44,5 +44,5 @@ class CurrentGateway:
         """Wait until one that is no longer in force has no request left."""
         if self._requests[earlier]:
             await self._finished.setdefault(earlier, asyncio.Event()).wait()
-        self._requests.pop(earlier)
+        self._requests.pop(earlier, None)
         self._finished.pop(earlier, None)

@@ -16,7 +16,7 @@ from proxy.gateway.written import ClientGone, connection_of, send
 if TYPE_CHECKING:
     from aiohttp.http import WebSocketReader
 
-_CLOSE_CODES = {Cut.SESSION_ENDED: 1008, Cut.STOPPING: 1001}
+_CLOSE_CODES = {Cut.SESSION_ENDED: 1008, Cut.ORGANIZATION_GONE: 1001, Cut.STOPPING: 1001}
 _CLOSE = 0x88
 _MASKED, _LENGTH = 0x80, 0x7F
 _LENGTH_BYTES = {126: 2, 127: 8}
