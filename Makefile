@@ -5,7 +5,7 @@ BIN := .venv/bin
 NODE_MODULES := tests/interop/node_modules/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all check format clean
+.PHONY: help demo test test-all check format lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /make \1	/p' Makefile | expand -t 18
@@ -28,6 +28,17 @@ check: .venv/.development ## linters, types, the arrows between the layers
 format: .venv/.development ## put the code into form
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# Wheels for Linux and Debian 12's Python, as the Dockerfile installs them. uv alone needs to be no part of .venv.
+LOCK := .venv/lock/bin/uv pip compile --quiet --upgrade --custom-compile-command 'make lock' --generate-hashes \
+	--only-binary :all: --python-version 3.11 --python-platform linux
+REQUIRES := import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")
+
+lock: .venv/bin/python ## the container's wheels in their latest versions, with hashes, into deploy/
+	$(PYTHON) -m venv .venv/lock
+	.venv/lock/bin/pip install --quiet --disable-pip-version-check uv
+	$(LOCK) --output-file deploy/requirements.txt pyproject.toml
+	$(PYTHON) -c '$(REQUIRES)' | $(LOCK) --output-file deploy/requirements-build.txt -
 
 clean: ## remove what the other targets made
 	rm -rf .venv tests/interop/node_modules
