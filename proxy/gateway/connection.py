@@ -1,12 +1,18 @@
 """One client connection, as aiohttp's server speaks it, with what aiohttp leaves open.
 
 A head must arrive whole within `HEAD_SECONDS` and `HEAD_BYTES`; what aiohttp cannot read is answered without an echo
-of it; whoever forwards learns at once that the client has gone; at a stop a connection closes after its last answer.
+of it; whoever forwards learns at once that the client has gone; at a stop no request that was sent goes unanswered.
 """
 
 import asyncio
+import contextlib
+import fcntl
+import os
+import socket
+import termios
 from collections.abc import Callable
 from typing import Any, Protocol
+from weakref import WeakSet
 
 import structlog
 from aiohttp import web
@@ -14,6 +20,7 @@ from aiohttp.abc import AbstractStreamWriter
 from aiohttp.http import RawRequestMessage
 from aiohttp.streams import StreamReader
 
+from proxy.model.time import Seconds
 from proxy.pages.reference import REFERENCE, make_reference
 
 log = structlog.get_logger("gateway")
@@ -21,6 +28,10 @@ log = structlog.get_logger("gateway")
 HEAD_SECONDS = 10.0
 HEAD_BYTES = 256 * 1024
 KEEP_ALIVE_SECONDS = 75.0
+# While it drains, a connection stays open for so long after its last answer: the request that its client may be about
+# to send gets an answer, and with it the word that the connection closes.
+LAST_REQUEST_SECONDS = 1.0
+_LOOK_AGAIN = 0.02
 _LONGEST_LINE = 64 * 1024
 _PIECE = 64 * 1024
 
@@ -37,7 +48,7 @@ class Releases(Protocol):
 
 
 class Connection(web.RequestHandler):
-    """A client connection. `draining`: it closes after the answer that is under way."""
+    """A client connection. `draining`: an answer whose head is not out yet says that it is the last."""
 
     def __init__(self, manager: web.Server, **settings: Any) -> None:
         super().__init__(manager, **settings)
@@ -46,6 +57,8 @@ class Connection(web.RequestHandler):
         self._pools: set[Releases] = set()
         self._head_timer: asyncio.TimerHandle | None = None
         self._head_size = 0
+        self._quiet_since = 0.0
+        self._quiet_timer: asyncio.TimerHandle | None = None
 
     def on_loss(self, callback: Callable[[], object]) -> Callable[[], None]:
         """Call back once when the client has gone; at once if it has. Returns what takes the callback away."""
@@ -71,14 +84,44 @@ class Connection(web.RequestHandler):
             transport.abort()
         self.force_close()
 
-    def drain_and_close(self) -> None:
-        """Close now if no request is under way, else after its answer."""
-        self.draining = True
+    @property
+    def is_idle(self) -> bool:
+        """Whether no request is under way, nor the head of one."""
         waiter = self._waiter
-        if waiter is not None and not waiter.done():
+        return waiter is not None and not waiter.done() and self._head_timer is None
+
+    def drain(self) -> None:
+        """Take no request without saying that it is the last, and close once none comes."""
+        if not self.draining:
+            self.draining = True
+            self._quiet_since = self._loop.time()
+            self._look_later(LAST_REQUEST_SECONDS)
+
+    def _look_later(self, seconds: Seconds) -> None:
+        self._quiet_timer = self._loop.call_later(seconds, self._close_if_quiet)
+
+    def _close_if_quiet(self) -> None:
+        if self.transport is None:
+            return
+        quiet_until = self._quiet_since + LAST_REQUEST_SECONDS
+        if not self.is_idle:
+            self._look_later(LAST_REQUEST_SECONDS)
+        elif quiet_until > self._loop.time():
+            self._look_later(quiet_until - self._loop.time())
+        elif _has_unread(self.transport):
+            self._look_later(_LOOK_AGAIN)
+        else:
+            _hang_up(self.transport)
             self.force_close()
 
     # What the event loop calls.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The client is connected, over TLS after its handshake."""
+        manager = self._manager
+        super().connection_made(transport)
+        if isinstance(manager, GatewayServer):
+            manager.arrived(self)
 
     def data_received(self, data: bytes) -> None:
         """Bytes of the client."""
@@ -97,6 +140,8 @@ class Connection(web.RequestHandler):
     def connection_lost(self, exc: BaseException | None) -> None:
         """The client has gone."""
         self._head_is_there()
+        if self._quiet_timer is not None:
+            self._quiet_timer.cancel()
         super().connection_lost(exc)
         losses, self._losses = self._losses, {}
         for callback in losses.values():
@@ -124,9 +169,13 @@ class Connection(web.RequestHandler):
         self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
     ) -> tuple[web.StreamResponse, bool]:
         """Send what is left of an answer."""
-        if self.draining:
+        # A head that is out has promised what it has promised: another request may be on its way already.
+        if self.draining and not request.writer.output_size:
             resp.force_close()
-        return await super().finish_response(request, resp, start_time)
+        try:
+            return await super().finish_response(request, resp, start_time)
+        finally:
+            self._quiet_since = self._loop.time()
 
     def handle_error(
         self,
@@ -162,10 +211,35 @@ class GatewayServer(web.Server):
 
     def __init__(self, handler: Callable[[web.BaseRequest], Any]) -> None:
         super().__init__(handler, request_factory=self._request)
+        self._draining = False
+        # Accepted, and not yet connected: over TLS the handshake comes first. One that fails tells nobody.
+        self._awaited: WeakSet[Connection] = WeakSet()
+
+    @property
+    def clients(self) -> list[Connection]:
+        """The connections there are."""
+        return [each for each in self.connections if isinstance(each, Connection)]
+
+    @property
+    def awaits(self) -> bool:
+        """Whether connections are accepted that have not come about."""
+        return bool(self._awaited)
+
+    def drain(self) -> None:
+        """Drain every connection, those to come too."""
+        self._draining = True
+        for connection in self.clients:
+            connection.drain()
+
+    def arrived(self, connection: Connection) -> None:
+        """A connection has come about."""
+        self._awaited.discard(connection)
+        if self._draining:
+            connection.drain()
 
     def __call__(self) -> web.RequestHandler:
         """A protocol for one connection."""
-        return Connection(
+        connection = Connection(
             self,
             loop=self._loop,
             access_log=None,
@@ -175,6 +249,8 @@ class GatewayServer(web.Server):
             max_field_size=_LONGEST_LINE,
             read_bufsize=_PIECE,
         )
+        self._awaited.add(connection)
+        return connection
 
     def _request(
         self,
@@ -185,6 +261,26 @@ class GatewayServer(web.Server):
         task: "asyncio.Task[None]",
     ) -> web.Request:
         return web.Request(message, payload, protocol, writer, task, self._loop)
+
+
+def _has_unread(transport: asyncio.Transport) -> bool:
+    """Whether the kernel holds bytes of the client that nobody has read."""
+    own = transport.get_extra_info("socket")
+    try:
+        return any(fcntl.ioctl(own.fileno(), termios.FIONREAD, bytes(4)))
+    except OSError:
+        return False
+
+
+def _hang_up(transport: asyncio.Transport) -> None:
+    """Tell the client at once: the transport closes a turn of the event loop later, and a request may come till then.
+
+    TLS does so by itself: its closing alert is out when `close` returns.
+    """
+    if transport.get_extra_info("sslcontext") is None:
+        own = transport.get_extra_info("socket")
+        with contextlib.suppress(OSError), socket.socket(fileno=os.dup(own.fileno())) as same:
+            same.shutdown(socket.SHUT_WR)
 
 
 def _address(peername: object) -> str:

@@ -52,6 +52,8 @@ class OpenStreams:
         self._sessions = sessions
         self._judge: Judge | None = None
         self._streams: set[_Stream] = set()
+        self._organizations: dict[str, Organization] | None = None
+        self._stopping = False
         self._task: asyncio.Task[None] | None = None
         self._checks = 0
 
@@ -61,20 +63,18 @@ class OpenStreams:
     def follow(self, judge: Judge, organizations: Iterable[Organization]) -> None:
         """Judge by these from now on; a stream of an organization that is not among them is cut."""
         self._judge = judge
-        known = {organization.name: organization for organization in organizations}
+        self._organizations = {organization.name: organization for organization in organizations}
         for stream in list(self._streams):
-            organization = known.get(stream.organization.name)
-            if organization is None:
-                self._cut(stream, Cut.ORGANIZATION_GONE)
-            else:
-                stream.organization = organization
+            if (why := self._unwanted(stream)) is not None:
+                self._cut(stream, why)
 
     def start(self) -> None:
         """Check from now on."""
         self._task = asyncio.get_running_loop().create_task(self._check_forever())
 
     async def close(self) -> None:
-        """Cut all and stop checking."""
+        """Cut all and stop checking. One that a request in flight opens yet is cut as it opens."""
+        self._stopping = True
         for stream in list(self._streams):
             self._cut(stream, Cut.STOPPING)
         if self._task is not None:
@@ -90,6 +90,9 @@ class OpenStreams:
         """
         stream = _Stream(session, organization, credentials, on_cut)
         self._streams.add(stream)
+        if (late := self._unwanted(stream)) is not None:
+            # Its request came before the stop or the reload did. It is cut once its holder has it.
+            asyncio.get_running_loop().call_soon(self._cut, stream, late)
         unwatch: Callable[[], None] = lambda: None  # noqa: E731 - nothing to take back
         if session is not None and not session.is_bearer:
             unwatch = self._sessions.watch(session, lambda _reason: self._cut(stream, Cut.SESSION_ENDED))
@@ -99,6 +102,18 @@ class OpenStreams:
             unwatch()
 
         return remove
+
+    def _unwanted(self, stream: _Stream) -> Cut | None:
+        """Why a stream cannot stay; one that can goes by the organization as it is configured now."""
+        if self._stopping:
+            return Cut.STOPPING
+        if self._organizations is None:
+            return None
+        organization = self._organizations.get(stream.organization.name)
+        if organization is None:
+            return Cut.ORGANIZATION_GONE
+        stream.organization = organization
+        return None
 
     async def check(self) -> None:
         """Look at every stream's session once, and cut what has none any more."""

@@ -1,6 +1,6 @@
 """WebSockets: after 101 the bytes pass both ways as they are, and a close frame of ours ends what must end.
 
-Source: RFC 6455, sections 5.2 (frames), 5.5.1 and 7.4.1 (close and its codes).
+Source: RFC 6455, sections 5.2 (frames), 5.5.1 and 7.4.1 (close and its codes), 7.1.1 (who closes the connection).
 """
 
 import asyncio
@@ -17,11 +17,13 @@ if TYPE_CHECKING:
     from aiohttp.http import WebSocketReader
 
 _CLOSE_CODES = {Cut.SESSION_ENDED: 1008, Cut.ORGANIZATION_GONE: 1001, Cut.STOPPING: 1001}
-_CLOSE = 0x88
+_CLOSE, _OPCODE = 0x88, 0x0F
 _MASKED, _LENGTH = 0x80, 0x7F
 _LENGTH_BYTES = {126: 2, 127: 8}
-# A client that reads nothing must not keep the connection open by it.
-_FLUSH_SECONDS = 2.0
+# For the frame under way, our close frame and the client's. One that reads nothing does not keep the connection by it.
+_CLOSING_SECONDS = 2.0
+# Where the client has lost its leave, nothing of it may pass on any more; else it may finish what it is saying.
+_MAY_FINISH = {Cut.SESSION_ENDED: False, Cut.ORGANIZATION_GONE: False, Cut.STOPPING: True}
 # Bytes of the client that wait for the upstream; above it the client is not read.
 _HELD = 256 * 1024
 
@@ -40,11 +42,16 @@ def judge_handshake(request: web.Request) -> None:
 
 
 class FrameTracker:
-    """Knows, of a direction's bytes, where frames end: only there may a frame be put in between."""
+    """Knows, of a direction's bytes, where frames end: only there may a frame be put in between.
+
+    `closed`: a close frame is through, behind which its sender sends nothing.
+    """
 
     def __init__(self) -> None:
         self._head = bytearray()
         self._left = 0
+        self._is_close = False
+        self.closed = False
 
     @property
     def at_boundary(self) -> bool:
@@ -55,17 +62,31 @@ class FrameTracker:
         """Read on."""
         position = 0
         while position < len(data):
-            if self._left:
-                step = min(self._left, len(data) - position)
-                self._left -= step
-                position += step
-                continue
+            position = self._step(data, position)
+
+    def finish(self, data: bytes) -> int:
+        """Read on to the end of the frame under way and no further; how many of the bytes are its own."""
+        position = 0
+        while position < len(data) and not self.at_boundary:
+            position = self._step(data, position)
+        return position
+
+    def _step(self, data: bytes, position: int) -> int:
+        if self._left:
+            step = min(self._left, len(data) - position)
+            self._left -= step
+            position += step
+        else:
             wanted = _head_size(self._head) - len(self._head)
             self._head += data[position : position + wanted]
-            position += wanted
-            if len(self._head) >= _head_size(self._head):
-                self._left = _payload_size(self._head)
-                self._head.clear()
+            position = min(position + wanted, len(data))
+            if len(self._head) < _head_size(self._head):
+                return position
+            self._left = _payload_size(self._head)
+            self._is_close = self._head[0] & _OPCODE == _CLOSE & _OPCODE
+            self._head.clear()
+        self.closed = self.closed or (self._is_close and not self._left)
+        return position
 
 
 def _head_size(head: bytearray) -> int:
@@ -93,11 +114,13 @@ class Tunnel:
         self._request = request
         self._connection = connection_of(request)
         self._stream = stream
-        self._frames = FrameTracker()
+        self._down, self._up = FrameTracker(), FrameTracker()
         self._from_client = bytearray()
         self._client_ended = False
         self._news = asyncio.Event()
         self._over = asyncio.get_running_loop().create_future()
+        self._cut: Cut | None = None
+        self._close_said = False
 
     async def run(self) -> None:
         """Until either side ends, or it is cut. Takes what the client sent behind its head, too."""
@@ -114,13 +137,29 @@ class Tunnel:
             self._stream.close()
 
     def cut(self, why: Cut) -> None:
-        """End it: with a close frame where one fits in, else by cutting the connection."""
+        """End it: with a close frame behind the frame under way, else by cutting the connection.
+
+        At a stop the client may still send up to its own close frame, which ends the upstream's side as well.
+        """
+        self._cut = why
+        asyncio.get_running_loop().call_later(_CLOSING_SECONDS, self._give_up)
+        if self._down.at_boundary:
+            self._say_close(why)
+        self._news.set()
+
+    def _say_close(self, why: Cut) -> None:
         transport = self._connection.transport
-        if transport is not None and self._frames.at_boundary:
+        if transport is not None and not self._down.closed:
             transport.write(close_frame(_CLOSE_CODES[why], why.value))
-            asyncio.get_running_loop().call_later(_FLUSH_SECONDS, transport.abort)
-        else:
-            self._connection.abort()
+        self._close_said = True
+        if not _MAY_FINISH[why]:
+            self._end()
+
+    def _give_up(self) -> None:
+        self._connection.abort()
+        self._end()
+
+    def _end(self) -> None:
         if not self._over.done():
             self._over.set_result(None)
 
@@ -142,8 +181,13 @@ class Tunnel:
     async def _to_client(self) -> None:
         try:
             while data := await self._stream.read():
-                self._frames.feed(data)
-                await send(self._request, data)
+                if self._cut is None:
+                    self._down.feed(data)
+                    await send(self._request, data)
+                elif not self._close_said:
+                    await send(self._request, data[: self._down.finish(data)])
+                    if self._down.at_boundary and not self._close_said:
+                        self._say_close(self._cut)
         except (ClientGone, UpstreamError):
             return
 
@@ -154,9 +198,11 @@ class Tunnel:
                 self._news.clear()
                 data = bytes(self._from_client)
                 self._from_client.clear()
-                self._stream.write(data)
-                await self._stream.drain()
-                if self._client_ended:
+                if data and (self._cut is None or _MAY_FINISH[self._cut]):
+                    self._up.feed(data)
+                    self._stream.write(data)
+                    await self._stream.drain()
+                if self._client_ended or (self._close_said and self._up.closed):
                     return
                 if len(data) > _HELD:
                     self._connection.resume_reading()
