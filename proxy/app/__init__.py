@@ -6,10 +6,12 @@ wiring     one configuration as a gateway
 running    a proxy that serves, and takes another configuration while it does
 sources    the files that a configuration came from, watched
 process    the process around it: signals
+supervisor several workers as one proxy; it speaks to them by worker_process, worker, channel and messages
 """
 
 from proxy.app.process import run, serve_until_told
 from proxy.app.running import RunningProxy, start
+from proxy.app.supervisor import Supervisor
 from proxy.app.wiring import retention_of, sessions_of
 
-__all__ = ["RunningProxy", "retention_of", "run", "serve_until_told", "sessions_of", "start"]
+__all__ = ["RunningProxy", "Supervisor", "retention_of", "run", "serve_until_told", "sessions_of", "start"]

@@ -12,6 +12,7 @@ import uvloop
 
 from proxy.app.running import RunningProxy, start
 from proxy.app.sources import Sources, files_of
+from proxy.app.supervisor import Supervisor
 from proxy.configuration import load
 from proxy.errors import CannotStart, ConfigurationError
 from proxy.model.deployment import Deployment
@@ -35,7 +36,7 @@ async def serve_until_told(
     clock: Callable[[], Instant],
     *,
     environment: Mapping[str, str] | None = None,
-    ready: Callable[[RunningProxy], None] | None = None,
+    ready: Callable[[RunningProxy | Supervisor], None] | None = None,
 ) -> None:
     """Serve until SIGTERM or SIGINT; SIGHUP or a changed file of the configuration reloads it.
 
@@ -46,7 +47,7 @@ async def serve_until_told(
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     loop.add_signal_handler(signal.SIGHUP, reload.set)
-    proxy = await start(deployment, clock=clock)
+    proxy = await _started(deployment, clock)
     follower = Follower(proxy, config, os.environ if environment is None else environment)
     following = loop.create_task(follower.follow(reload, LOOK_SECONDS))
     if ready is not None:
@@ -59,10 +60,26 @@ async def serve_until_told(
     log.info("stopped")
 
 
+async def _started(deployment: Deployment, clock: Callable[[], Instant]) -> RunningProxy | Supervisor:
+    workers = workers_of(deployment)
+    if workers == 1:
+        return await start(deployment, clock=clock)
+    supervisor = Supervisor(deployment, workers)
+    await supervisor.start()
+    return supervisor
+
+
+def workers_of(deployment: Deployment) -> int:
+    """How many processes serve. What is kept in memory is known to one alone."""
+    if deployment.state == "memory:":
+        return 1
+    return deployment.workers or len(os.sched_getaffinity(0))
+
+
 class Follower:
     """Keeps a running proxy to what its file says."""
 
-    def __init__(self, proxy: RunningProxy, config: Path, environment: Mapping[str, str]) -> None:
+    def __init__(self, proxy: RunningProxy | Supervisor, config: Path, environment: Mapping[str, str]) -> None:
         self._proxy = proxy
         self._config = config
         self._environment = environment

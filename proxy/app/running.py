@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import Callable
 
 import structlog
@@ -42,7 +43,7 @@ class RunningProxy:
         """The listener's port."""
         return self._server.port
 
-    async def start(self) -> None:
+    async def start(self, listening: socket.socket | None = None) -> None:
         """Begin to serve. Raises as `start` below does; nothing stays open then."""
         listen = self.deployment.listen
         try:
@@ -51,7 +52,9 @@ class RunningProxy:
             self._lasting.streams.follow(gateway.judge, gateway.organizations)
             self._current = CurrentGateway(gateway)
             tls = server_tls(listen.tls) if listen.tls else None
-            self._server = await serve(self._current, self._lasting.streams, listen.host, listen.port, tls)
+            self._server = await serve(
+                self._current, self._lasting.streams, listen.host, listen.port, tls, listening=listening
+            )
         except BaseException:
             await self._let_go()
             raise
@@ -124,12 +127,14 @@ def _refuse_what_needs_a_restart(before: Deployment, after: Deployment) -> None:
         raise CannotReload(f"{', '.join(changed)}: cannot change while the proxy runs; restart it, or put it back")
 
 
-async def start(deployment: Deployment, *, clock: Callable[[], Instant]) -> RunningProxy:
-    """Build a proxy and begin to serve. `clock` gives UTC seconds.
+async def start(
+    deployment: Deployment, *, clock: Callable[[], Instant], listening: socket.socket | None = None
+) -> RunningProxy:
+    """Build a proxy and begin to serve. `clock` gives UTC seconds; `listening`: a socket to serve on.
 
     Raises OSError where the address is taken, CannotStart where a file of certificates cannot be used. A store or a
     provider that does not answer is no reason not to start: requests are answered with what can be told.
     """
     running = RunningProxy(deployment, sessions_of(deployment, clock), clock)
-    await running.start()
+    await running.start(listening)
     return running

@@ -36,6 +36,7 @@ def deployment_of(keys: Schema, files: Sequence[str] = ()) -> Deployment:
         observability=Observability(**keys.observability.model_dump()),
         ca_file=keys.ca_file,
         management=_management(keys.management),
+        workers=None if keys.workers == "auto" else keys.workers,
         files=tuple(files),
     )
 

@@ -1,6 +1,6 @@
 """The keys of the YAML. Their descriptions are what editors show; config/proxy.yaml explains them at length."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -9,6 +9,8 @@ from proxy.configuration.organization_schema import OrganizationKeys
 from proxy.configuration.provider_schema import ProviderKeys
 from proxy.configuration.values import Address, NetworkText, PathPrefix, SecretTexts, StateUrl
 from proxy.model.settings import ActivityCounts
+
+Workers = Annotated[int, Field(ge=1)]
 
 
 class TlsKeys(Keys):
@@ -117,7 +119,7 @@ class Schema(Keys):
 
     listen: ListenKeys = Field(ListenKeys(), description="Where we listen.")
     management: ManagementKeys = Field(ManagementKeys(), description="Health and metrics.")
-    workers: int | Literal["auto"] = Field(1, description="Processes.")
+    workers: Workers | Literal["auto"] = Field("auto", description="Processes; auto: one for each core.")
     state: StateUrl = Field("memory:", description="memory:, redis:// or rediss://.")
     secret: SecretTexts = Field(description="32 bytes or more; a list rotates, newest first.")
     ca_file: str | None = Field(None, description="PEM file of CAs for provider, upstream and store.")

@@ -36,7 +36,6 @@ _PROVIDER: tuple[tuple[str, Callable[[Any], bool], str], ...] = (
 
 # `[]` stands for every entry of a list.
 _TABLE: tuple[tuple[str, Callable[[Any], bool], str], ...] = (
-    ("workers", _is_not(None, 1, "1", "auto"), "write 1"),
     ("administrators", _is_set, _LEAVE_OUT),
     ("state", _starts_with("redis+sentinel://", "redis+cluster://"), "write memory:, redis:// or rediss://"),
     ("settings.source", _is_not(None, "yaml"), "write yaml"),

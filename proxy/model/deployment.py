@@ -87,8 +87,8 @@ class Observability:
 class Deployment:
     """Everything that the YAML says. `secrets`: newest first; the first seals, all open.
 
-    `management`: None for no such listener. `files`: the YAML and every file whose text stands in for a value of it;
-    not part of what is configured.
+    `management`: None for no such listener. `workers`: processes, None for one on each core. `files`: the YAML and
+    every file whose text stands in for a value of it; not part of what is configured.
     """
 
     listen: Listen
@@ -105,6 +105,7 @@ class Deployment:
     observability: Observability = field(default_factory=Observability)
     ca_file: str | None = None
     management: Management | None = None
+    workers: int | None = 1
     files: tuple[str, ...] = field(default=(), compare=False)
 
     def provider(self, name: str) -> IdentityProvider:

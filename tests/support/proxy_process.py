@@ -10,7 +10,7 @@ from pathlib import Path
 
 import uvloop
 
-from proxy.app import RunningProxy, serve_until_told
+from proxy.app import RunningProxy, Supervisor, serve_until_told
 from proxy.configuration import load
 from proxy.observability import logs
 
@@ -21,7 +21,7 @@ async def main(config: Path, offset_file: Path, port_file: Path) -> None:
 
     logs.configure(log_format="json")
 
-    def ready(proxy: RunningProxy) -> None:
+    def ready(proxy: RunningProxy | Supervisor) -> None:
         part = port_file.with_suffix(".part")
         part.write_text(str(proxy.port))
         part.rename(port_file)

@@ -40,6 +40,7 @@ def configuration(
     return {
         "listen": {"address": f"127.0.0.1:{port}", **(listen or {})},
         "management": {"address": "off"},
+        "workers": 1,
         "state": state,
         "secret": SECRET,
         "identity_provider": {
