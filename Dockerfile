@@ -18,7 +18,8 @@ RUN /build/bin/pip install --require-hashes --only-binary :all: -r /src/deploy/r
         --require-hashes --only-binary :all: -r /src/deploy/requirements.txt
 COPY LICENSE README.md pyproject.toml /src/
 COPY proxy /src/proxy
-RUN /build/bin/pip --python /opt/claims-proxy install --no-deps --no-build-isolation /src \
+RUN /build/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /wheel /src \
+ && /build/bin/pip --python /opt/claims-proxy install --no-deps /wheel/*.whl \
  && /build/bin/pip --python /opt/claims-proxy check
 # Hash-based and unchecked: the root is read-only, so no source can be newer than its bytecode, whatever the dates say.
 RUN python3 -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/claims-proxy/lib
