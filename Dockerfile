@@ -11,15 +11,15 @@ RUN apt-get update \
  && rm -rf /var/lib/apt/lists/*
 # The venv that is shipped knows no pip; the one beside it installs into it.
 RUN python3 -m venv /build && python3 -m venv --without-pip /opt/claims-proxy
-ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_NO_COMPILE=1
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 COPY deploy/requirements.txt deploy/requirements-build.txt /src/deploy/
 RUN /build/bin/pip install --require-hashes --only-binary :all: -r /src/deploy/requirements-build.txt \
  && /build/bin/pip --python /opt/claims-proxy install \
-        --require-hashes --only-binary :all: -r /src/deploy/requirements.txt
+        --no-compile --require-hashes --only-binary :all: -r /src/deploy/requirements.txt
 COPY LICENSE README.md pyproject.toml /src/
 COPY proxy /src/proxy
 RUN /build/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /wheel /src \
- && /build/bin/pip --python /opt/claims-proxy install --no-deps /wheel/*.whl \
+ && /build/bin/pip --python /opt/claims-proxy install --no-compile --no-deps /wheel/*.whl \
  && /build/bin/pip --python /opt/claims-proxy check
 # Hash-based and unchecked: the root is read-only, so no source can be newer than its bytecode, whatever the dates say.
 RUN python3 -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/claims-proxy/lib
@@ -49,7 +49,7 @@ CMD ["run", "--config", "/etc/claims-proxy/proxy.yaml"]
 ARG VERSION=0.1.0
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="claims-proxy" \
-      org.opencontainers.image.description="A claims-based authentication reverse proxy for Dynamics 365 (on-premises) and other applications behind AD FS" \
+      org.opencontainers.image.description="A claims-based authentication reverse proxy for Dynamics 365 Customer Engagement (on-premises) and other applications behind AD FS" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.version="$VERSION" \
       org.opencontainers.image.revision="$REVISION" \

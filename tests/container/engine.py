@@ -2,12 +2,14 @@
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import time
 from pathlib import Path
 
 _START_SECONDS = 20
+_STOP_SECONDS = 15
 # /proc and /dev/null are there in every container; all mounts end with the namespace that unshare made.
 _ENTER = """set -eu
 root=$1; shift
@@ -82,7 +84,7 @@ class Container:
         try:
             served.wait_for(port)
         except BaseException:
-            served.kill()
+            served.stop(signal.SIGKILL)
             raise
         return served
 
@@ -127,10 +129,11 @@ class Served:
         return {name: value.split() for name, _, value in (line.partition(":") for line in lines)}
 
     def stop(self, number: int) -> int:
-        """Tell it to end, and wait: its exit code."""
+        """Tell it to end, and wait: its exit code. One that has ended keeps the code it has."""
         self.process.send_signal(number)
-        return self.process.wait(15)
-
-    def kill(self) -> None:
-        self.process.kill()
-        self.process.wait()
+        try:
+            return self.process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            raise

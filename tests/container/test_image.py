@@ -26,21 +26,21 @@ for folder in sys.argv[1:]:
 """
 
 
-@pytest.fixture
-async def served(image, redis_url, signing_key, tmp_path):
-    """A world whose proxy is a container: (world, container, its process, the folder that it may write to)."""
-    management, redis = f"127.0.0.1:{free_port()}", redis_url
+@pytest.fixture(params=[1, 2], ids=["one worker", "two workers"])
+async def served(request, image, redis_url, signing_key, tmp_path):
+    """A world whose proxy is a container: (world, container, its process). It may write to /mnt."""
     configuration, writable = tmp_path / "configuration", tmp_path / "writable"
     configuration.mkdir(0o755)
     writable.mkdir(0o700)
     writable.chmod(0o777)
-    keys = {"state": redis, "management": {"address": management}}
+    management = {"address": f"127.0.0.1:{free_port()}"}
+    keys = {"state": redis_url, "management": management, "workers": request.param}
     async with World(tmp_path, time.time, signing_key=signing_key, within=False, **keys) as world:
         (configuration / "proxy.yaml").write_bytes(world.write_configuration(world.port).read_bytes())
         container = Container(image, configuration, {writable: "/mnt"})
         process = container.start(tmp_path / "container.log", world.port)
         yield world, container, process
-        process.kill()
+        process.stop(signal.SIGTERM)
 
 
 async def test_a_person_signs_in_works_and_signs_out(served, browser):
