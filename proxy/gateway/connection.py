@@ -9,6 +9,7 @@ import contextlib
 import fcntl
 import os
 import socket
+import struct
 import termios
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -32,6 +33,7 @@ KEEP_ALIVE_SECONDS = 75.0
 # to send gets an answer, and with it the word that the connection closes.
 LAST_REQUEST_SECONDS = 1.0
 _LOOK_AGAIN = 0.02
+_RESET = struct.pack("ii", 1, 0)
 _LONGEST_LINE = 64 * 1024
 _PIECE = 64 * 1024
 
@@ -81,6 +83,10 @@ class Connection(web.RequestHandler):
         """Cut the connection so that the client sees a reset, not an end that looks orderly."""
         transport = self.transport
         if transport is not None:
+            own = transport.get_extra_info("socket")
+            with contextlib.suppress(OSError):
+                # Without it the kernel ends even an aborted connection as if all were said.
+                own.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
             transport.abort()
         self.force_close()
 
