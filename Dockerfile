@@ -22,7 +22,7 @@ RUN /build/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /wheel /src 
  && /build/bin/pip --python /opt/claims-proxy install --no-compile --no-deps /wheel/*.whl \
  && /build/bin/pip --python /opt/claims-proxy check
 # Hash-based and unchecked: the root is read-only, so no source can be newer than its bytecode, whatever the dates say.
-RUN python3 -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/claims-proxy/lib
+RUN python3 -m compileall -q -f -j 0 --invalidation-mode unchecked-hash /opt/claims-proxy/lib
 
 FROM debian:bookworm-slim
 RUN apt-get update \
