@@ -156,7 +156,11 @@ class Tunnel:
             self._end()
 
     def _give_up(self) -> None:
-        self._connection.abort()
+        if self._close_said and not self._over.done():
+            # The client may have read the close frame, which a reset would take from one that has not.
+            asyncio.get_running_loop().call_later(_CLOSING_SECONDS, self._connection.abort)
+        else:
+            self._connection.abort()
         self._end()
 
     def _end(self) -> None:

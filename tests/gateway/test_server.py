@@ -130,6 +130,7 @@ async def test_who_is_connected_and_not_yet_accepted_is_answered_too(site):
     stage, request = site
     raw = socket.create_connection(("127.0.0.1", stage.port))
     raw.send(request)
+    stage.server._stop_listening()  # before the event loop looks at its sockets
     stop = stopping(stage)
     client = RawClient(*await asyncio.open_connection(sock=raw))
     answer = await client.answer()
