@@ -16,11 +16,14 @@ def demo_deployment(where: Places) -> Deployment:
         deployment = load(path, os.environ)
     (provider,) = deployment.identity_providers
     (organization,) = deployment.organizations
+    hosts = tuple(dict.fromkeys((where.known_as, "localhost")))
     return replace(
         deployment,
         listen=replace(deployment.listen, host=where.host, port=where.port),
         identity_providers=(replace(provider, issuer=f"{where.adfs}/adfs", resource=f"{where.proxy}/"),),
-        organizations=(replace(organization, upstream=where.crm, hosts=(where.host, "localhost")),),
+        organizations=(
+            replace(organization, upstream=where.crm, hosts=tuple(dict.fromkeys((where.known_as, "localhost")))),
+        ),
     )
 
 

@@ -12,21 +12,48 @@ from rich.table import Table
 
 from proxy import app
 from proxy.demo.deployment import demo_client, demo_deployment
-from proxy.demo.stage import Places, neighbours, places
+from proxy.demo.stage import Part, Places, neighbours, places
 from proxy.model.time import Instant
 from proxy.observability import logs
 
+EVERY_ADDRESS = "0.0.0.0"  # noqa: S104 - taken only on the word that the network is private
 
-def run_demo(*, host: str = "127.0.0.1", port: int = 8080, console: Console | None = None) -> None:
+
+def run_demo(
+    *,
+    port: int = 8080,
+    only: Part | None = None,
+    name: str | None = None,
+    private_network: bool = False,
+    console: Console | None = None,
+) -> None:
     """Serves the demonstration until SIGINT or SIGTERM: the proxy on `port`, AD FS and CRM on the next two.
 
-    Raises DemoCannotStart (a message for the terminal) where the address is not loopback's or a port is taken, and
+    `only`: that part alone, beside a proxy that was started otherwise. `name`: the host name that browsers use, where
+    it is not 127.0.0.1. `private_network`: listen on every address, on the caller's word that only this machine reaches
+    them, as in a container whose ports are published on loopback.
+
+    Raises DemoCannotStart (a message for the terminal) where the name is not this machine's or a port is taken, and
     ConfigurationError where the packaged configuration does not suit this version.
     """
-    where = places(host, port)
+    host = EVERY_ADDRESS if private_network else "127.0.0.1"
+    known_as = name or ("127.0.0.1" if private_network else None)
+    where = places(host, port, name=known_as, private_network=private_network)
     # The wall clock is handed out here, at the top; below, everything is given it.
     clock = time.time  # noqa: TID251 - see the line above
-    uvloop.run(serve_demo(where, console or Console(), clock))
+    console = console or Console()
+    uvloop.run(serve_part(only, where, console, clock) if only else serve_demo(where, console, clock))
+
+
+async def serve_part(
+    part: Part, where: Places, console: Console, clock: Callable[[], Instant], stop: asyncio.Event | None = None
+) -> None:
+    """One neighbour of the proxy inside a running loop; ends as `serve_demo` does."""
+    deployment = demo_deployment(where)
+    logs.configure(level=deployment.observability.log_level, log_format=deployment.observability.log_format)
+    async with neighbours(where, demo_client(deployment), clock, parts=(part,)):
+        console.print(f"{part}: {where.adfs}/adfs" if part is Part.PROVIDER else f"{part}: {where.crm}")
+        await (stop or _signalled()).wait()
 
 
 async def serve_demo(

@@ -22,6 +22,14 @@ def test_the_configuration_moves_to_the_places_that_were_chosen():
     assert organization.hosts == ("127.0.0.2", "localhost")
 
 
+def test_the_configuration_speaks_of_the_name_that_browsers_use():
+    deployment = demo_deployment(Places("0.0.0.0", 18080, "demo.localhost"))
+    (organization,), (provider,) = deployment.organizations, deployment.identity_providers
+    assert (deployment.listen.host, provider.issuer) == ("0.0.0.0", "http://demo.localhost:18081/adfs")
+    assert organization.hosts == ("demo.localhost", "localhost")
+    assert "http://demo.localhost:18080/.claims/callback" in demo_client(deployment).redirect_uris
+
+
 def test_the_demonstration_enforces_two_minutes_of_inactivity():
     deployment = demo_deployment(Places())
     settings = deployment.organizations[0].system_settings

@@ -7,8 +7,8 @@ import aiohttp
 import pytest
 from rich.console import Console
 
-from proxy.demo.run import instructions, serve_demo
-from proxy.demo.stage import Places
+from proxy.demo.run import instructions, serve_demo, serve_part
+from proxy.demo.stage import Part, Places
 
 
 def printed(panel):
@@ -29,16 +29,21 @@ def test_the_instructions_are_numbered_and_name_the_places():
         assert place in text
 
 
+async def said(console, words, serving):
+    """Waits until the words are printed, or raises what ended the serving."""
+    async with asyncio.timeout(20):
+        while words not in console.file.getvalue():
+            if serving.done():
+                serving.result()
+            await asyncio.sleep(0.02)
+
+
 @pytest.fixture
 async def demo(clock, free_places):
     where, stop = free_places, asyncio.Event()
     console = Console(file=io.StringIO(), width=120)
     serving = asyncio.create_task(serve_demo(where, console, clock, stop))
-    async with asyncio.timeout(20):
-        while "the demonstration" not in console.file.getvalue():
-            if serving.done():
-                serving.result()
-            await asyncio.sleep(0.02)
+    await said(console, "the demonstration", serving)
     yield where
     stop.set()
     await serving
@@ -57,3 +62,16 @@ async def test_alice_signs_in_reads_the_accounts_and_leaves_no_port_behind(demo)
             assert "Alice Ng" in await response.text()
         async with browser.get(f"{demo.proxy}/api/data/v9.2/accounts") as response:
             assert len((await response.json())["value"]) == 8
+
+
+@pytest.mark.parametrize(("part", "path"), [(Part.PROVIDER, "/adfs/.well-known/openid-configuration"), (Part.CRM, "/")])
+async def test_a_part_says_where_it_is_and_answers_there(clock, free_places, part, path):
+    stop, console = asyncio.Event(), Console(file=io.StringIO(), width=120)
+    serving = asyncio.create_task(serve_part(part, free_places, console, clock, stop))
+    await said(console, f"{part}: ", serving)
+    origin = free_places.adfs if part is Part.PROVIDER else free_places.crm
+    assert f"{part}: {origin}" in console.file.getvalue()
+    async with aiohttp.ClientSession() as session, session.get(f"{origin}{path}") as response:
+        assert response.status == 200
+    stop.set()
+    await serving
