@@ -21,9 +21,7 @@ def demo_deployment(where: Places) -> Deployment:
         deployment,
         listen=replace(deployment.listen, host=where.host, port=where.port),
         identity_providers=(replace(provider, issuer=f"{where.adfs}/adfs", resource=f"{where.proxy}/"),),
-        organizations=(
-            replace(organization, upstream=where.crm, hosts=tuple(dict.fromkeys((where.known_as, "localhost")))),
-        ),
+        organizations=(replace(organization, upstream=where.crm, hosts=hosts),),
     )
 
 
