@@ -1,0 +1,70 @@
+"""SIGTERM in the middle of everything: nothing that was sent is lost."""
+
+import asyncio
+import time
+
+import pytest
+
+from support.load import ERRANDS, Load
+from support.raw_http import RawClient
+
+KINDS = {*(errand.name for errand in ERRANDS), "events", "WebSocket"}
+
+
+async def stop_under(load: Load, site, seconds: float) -> None:
+    await asyncio.sleep(seconds)
+    assert {kind for kind, count in load.tally.under_way.items() if count} >= KINDS - {"navigation"}
+    seen_before = await site.seen()
+    load.tolerates_end = True
+    stopped_at = time.time()
+    code, took = await site.stop()
+    await load.finish()
+
+    tally = load.tally
+    assert tally.lost == []
+    assert set(tally.answered) == KINDS
+    assert tally.closes == {1001: 8}
+    assert tally.said <= site.upstream.heard
+    assert tally.streams_ended == 4
+    assert code == 0
+    assert took < 10
+    assert site.errors() == []
+    assert "requests_cut" not in site.events()
+    assert site.events()[-1] == "stopped"
+    assert max(seen_before) < stopped_at - 0.5
+    assert min(await site.seen()) > stopped_at - 0.5
+    print(f"{sum(tally.answered.values())} answers, stopped in {took:.2f} s, {tally.refused} refused")
+
+
+async def test_nothing_in_flight_is_lost_at_a_stop(site):
+    async with Load(site.port, site.cookies) as load:
+        load.begin()
+        await stop_under(load, site, 2)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seconds", [1.1, 1.4, 1.7, 2.3, 3.1])
+async def test_nothing_is_lost_whenever_the_stop_comes_and_however_many_there_are(site, seconds):
+    async with Load(site.port, site.cookies) as load:
+        load.begin(each=25)
+        await stop_under(load, site, seconds)
+
+
+@pytest.mark.slow
+async def test_one_that_never_ends_is_cut_after_thirty_seconds_and_costs_nobody_else_anything(site):
+    async with Load(site.port, site.cookies) as load:
+        load.begin()
+        endless = await RawClient.connect(site.port)
+        lines = ["GET /never HTTP/1.1", f"Host: 127.0.0.1:{site.port}", f"Cookie: {site.cookies[0]}", "", ""]
+        endless.send("\r\n".join(lines).encode())
+        assert b" 200 " in await endless.reader.readline()
+        await asyncio.sleep(2)
+        load.tolerates_end = True
+        code, took = await site.stop()
+        await load.finish()
+        with pytest.raises(ConnectionResetError):
+            await endless.reader.read()
+    assert load.tally.lost == []
+    assert (code, site.errors()) == (0, [])
+    assert 29 < took < 33
+    assert site.events().count("requests_cut") == 1
