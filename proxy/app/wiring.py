@@ -13,7 +13,7 @@ from proxy.browser.endpoints import BrowserEndpoints
 from proxy.gateway.handler import Gateway
 from proxy.gateway.ports import BearerAddress, Endpoint
 from proxy.gateway.streams import OpenStreams
-from proxy.gateway.upstream import UpstreamPool, parse_address
+from proxy.gateway.upstream import Upstream, UpstreamGroup, UpstreamPool, parse_address
 from proxy.model.deployment import Deployment
 from proxy.model.organization import Organization
 from proxy.model.provider import IdentityProvider
@@ -137,7 +137,7 @@ def _http(trust: ssl.SSLContext) -> aiohttp.ClientSession:
     return aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=trust), cookie_jar=aiohttp.DummyCookieJar())
 
 
-def _pools(deployment: Deployment, lasting: Lasting, holder: contextlib.AsyncExitStack) -> Mapping[str, UpstreamPool]:
+def _pools(deployment: Deployment, lasting: Lasting, holder: contextlib.AsyncExitStack) -> Mapping[str, Upstream]:
     """A pool for each upstream address; organizations behind one address share it and its bounds."""
     return {
         organization.name: _pool(deployment, organization, lasting, holder) for organization in deployment.organizations
@@ -146,14 +146,22 @@ def _pools(deployment: Deployment, lasting: Lasting, holder: contextlib.AsyncExi
 
 def _pool(
     deployment: Deployment, organization: Organization, lasting: Lasting, holder: contextlib.AsyncExitStack
-) -> UpstreamPool:
+) -> Upstream:
+    urls = (organization.upstream, *organization.further_upstreams)
     tls, named = None, organization.upstream_tls
-    if organization.upstream.startswith("https://"):
+    if any(url.startswith("https://") for url in urls):
         tls = lasting.trust.towards(deployment.ca_file, named)
-    tuning = deployment.upstream
-    return lasting.shared.take(
-        holder,
-        ("pool", organization.upstream, tls, named and named.server_name, tuning),
-        lambda: UpstreamPool(parse_address(organization.upstream, tls), tuning),
-        UpstreamPool.close,
-    )
+    tuning, health = deployment.upstream, organization.upstream_health
+    server_name = named.server_name if named else None
+
+    def make() -> Upstream:
+        addresses = [parse_address(url, tls) for url in urls]
+        if len(addresses) == 1:
+            return UpstreamPool(addresses[0], tuning)
+        return UpstreamGroup(addresses, tuning, health)
+
+    return lasting.shared.take(holder, ("pool", urls, tls, server_name, tuning, health), make, _close)
+
+
+async def _close(pool: Upstream) -> None:
+    await pool.close()

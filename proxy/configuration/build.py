@@ -9,7 +9,14 @@ from proxy.configuration.provider_schema import ClaimKeys, ProviderKeys
 from proxy.configuration.schema import ListenKeys, ManagementKeys, Schema
 from proxy.configuration.values import networks, secret, split_address
 from proxy.model.deployment import Deployment, Listen, Management, Observability, SessionTuning, Tls, UpstreamTuning
-from proxy.model.organization import AccessRule, ExemptClientRule, Organization, OrganizationKind, UpstreamTls
+from proxy.model.organization import (
+    AccessRule,
+    ExemptClientRule,
+    Organization,
+    OrganizationKind,
+    UpstreamHealth,
+    UpstreamTls,
+)
 from proxy.model.provider import ClaimNames, IdentityProvider, SecretText
 from proxy.model.settings import FeatureControlBits, Limits, ServerSettings, SystemSettings
 
@@ -88,7 +95,9 @@ def _organization(keys: OrganizationKeys, top: ProviderKeys | None, hosts: Count
         name=keys.name,
         id=str(keys.id or uuid5(NAMESPACE_URL, f"claims-proxy:organization:{keys.name}")),
         hosts=tuple(keys.hosts),
-        upstream=keys.upstream,
+        upstream=keys.upstream[0],
+        further_upstreams=tuple(keys.upstream[1:]),
+        upstream_health=UpstreamHealth(**keys.upstream_health.model_dump()) if keys.upstream_health else None,
         path=keys.path or "",
         root=keys.root,
         kind=keys.kind,

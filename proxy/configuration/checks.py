@@ -152,10 +152,17 @@ def _frames_need_encryption(data: dict[str, Any]) -> Iterator[Finding]:
 
 def _upstream_tls_acts(data: dict[str, Any]) -> Iterator[Finding]:
     for path, organization in _organizations(data):
-        upstream = organization.get("upstream")
-        if organization.get("upstream_tls") and isinstance(upstream, str) and upstream.lower().startswith("http://"):
+        plain = [str(each).lower().startswith("http://") for each in _list(organization.get("upstream"))]
+        if organization.get("upstream_tls") and any(plain):
             wrong = "is for an https upstream, and this one is plain http"
             yield (*path, "upstream_tls"), wrong, "write an https:// address for upstream, or leave it out"
+
+
+def _one_host_header_suits_all(data: dict[str, Any]) -> Iterator[Finding]:
+    for path, organization in _organizations(data):
+        if organization.get("host_header") == "upstream" and len(_list(organization.get("upstream"))) > 1:
+            wrong = "upstream would name the first of several addresses to all of them"
+            yield (*path, "host_header"), wrong, "write pass, or one address for upstream"
 
 
 def _everyone_has_a_provider(data: dict[str, Any]) -> Iterator[Finding]:
@@ -190,6 +197,7 @@ _CHECKS: tuple[Callable[[dict[str, Any]], Iterator[Finding]], ...] = (
     _settings_are_within_bounds,
     _frames_need_encryption,
     _upstream_tls_acts,
+    _one_host_header_suits_all,
     _everyone_has_a_provider,
     _providers_have_names,
 )

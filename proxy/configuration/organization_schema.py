@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 
 from proxy.configuration.base import Keys
 from proxy.configuration.provider_schema import ProviderKeys
-from proxy.configuration.values import HeaderName, HostName, PathPrefix, RootedPath, Texts, UpstreamOrigin
+from proxy.configuration.values import HeaderName, HostName, PathPrefix, RootedPath, Texts, UpstreamOrigins
 from proxy.configuration.words import fault
 from proxy.model.organization import HostPolicy, OrganizationKind, SameSite
 from proxy.model.session import ClientKind
@@ -81,6 +81,13 @@ class UpstreamTlsKeys(Keys):
         return self
 
 
+class UpstreamHealthKeys(Keys):
+    """A request that tells whether an application server is well."""
+
+    path: RootedPath = Field(description="What is asked for; any answer below 500 is well.")
+    interval: float = Field(10, ge=1, description="Seconds between two questions.")
+
+
 class BrowserKeys(Keys):
     """What pages of this organization are given."""
 
@@ -97,7 +104,8 @@ class OrganizationKeys(Keys):
     hosts: list[HostName] = Field(min_length=1, description="Host names, without port.")
     path: PathPrefix | None = Field(None, description="Path prefix where one host serves several organizations.")
     root: bool = Field(False, description="Takes what no path prefix of its hosts claims.")
-    upstream: UpstreamOrigin = Field(description="The application server: http(s)://host[:port].")
+    upstream: UpstreamOrigins = Field(description="The application server: http(s)://host[:port], or several.")
+    upstream_health: UpstreamHealthKeys | None = Field(None, description="How each of several is looked after.")
     upstream_tls: UpstreamTlsKeys | None = Field(None, description="TLS towards an https upstream.")
     upstream_sign_in: Literal["ws-federation"] | None = Field(None, description="The upstream runs claims itself.")
     identity_provider: ProviderKeys | None = Field(None, description="A provider of its own.")

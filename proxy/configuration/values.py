@@ -125,6 +125,11 @@ PathPrefix = Annotated[str, AfterValidator(_path)]
 RootedPath = Annotated[str, AfterValidator(_rooted)]
 Url = Annotated[str, AfterValidator(_url)]
 UpstreamOrigin = Annotated[str, AfterValidator(_origin)]
+UpstreamOrigins = Annotated[
+    list[UpstreamOrigin],
+    BeforeValidator(_listed, json_schema_input_type=str | list[str]),
+    Field(min_length=1),
+]
 StateUrl = Annotated[str, AfterValidator(_state)]
 NetworkText = Annotated[str, AfterValidator(lambda value: str(_network(value)))]
 HeaderName = Annotated[str, AfterValidator(_header)]

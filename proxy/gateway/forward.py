@@ -12,7 +12,7 @@ from proxy.gateway.framing import AnswerFraming
 from proxy.gateway.headers import UpstreamHeaders, from_upstream
 from proxy.gateway.judgement import Credentials
 from proxy.gateway.streams import Cut, OpenStreams
-from proxy.gateway.upstream import UpstreamPool, UpstreamRequest, UpstreamResponse, UpstreamStream
+from proxy.gateway.upstream import Upstream, UpstreamRequest, UpstreamResponse, UpstreamStream
 from proxy.gateway.websocket import Tunnel
 from proxy.gateway.written import (
     CLIENT_IDLE_SECONDS,
@@ -47,7 +47,7 @@ class Forwarder:
     """Forwards to the upstream of each organization. `pools`: by organization's name."""
 
     def __init__(
-        self, organizations: Sequence[Organization], pools: Mapping[str, UpstreamPool], streams: OpenStreams
+        self, organizations: Sequence[Organization], pools: Mapping[str, Upstream], streams: OpenStreams
     ) -> None:
         claim_headers = {name for organization in organizations for _, name in organization.claims_to_headers}
         self._headers = {

@@ -14,7 +14,7 @@ from proxy.gateway.forward import Forwarder, Passage
 from proxy.gateway.judgement import Judge, credentials_of
 from proxy.gateway.ports import BearerLookup, ChallengeAddress, Endpoint, RulesFor, SessionsPort
 from proxy.gateway.streams import OpenStreams
-from proxy.gateway.upstream import UpstreamPool
+from proxy.gateway.upstream import Upstream
 from proxy.gateway.websocket import judge_handshake
 from proxy.gateway.written import ClientGone, Written, continue_if_expected
 from proxy.model.decision import Challenge, Decision, Forward, Reason, Refuse, SignIn
@@ -66,7 +66,7 @@ class Gateway:
         bearer: BearerLookup,
         rules_for: RulesFor,
         endpoints: Mapping[str, Endpoint],
-        pools: Mapping[str, UpstreamPool],
+        pools: Mapping[str, Upstream],
         streams: OpenStreams,
         pages: Pages,
         challenge_address: ChallengeAddress,

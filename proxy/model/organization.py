@@ -5,6 +5,7 @@ from enum import StrEnum
 
 from proxy.model.session import ClientKind
 from proxy.model.settings import ServerSettings, SystemSettings
+from proxy.model.time import Seconds
 
 
 class OrganizationKind(StrEnum):
@@ -68,11 +69,20 @@ class UpstreamTls:
 
 
 @dataclass(frozen=True, slots=True)
+class UpstreamHealth:
+    """Each address is asked for `path` every `interval` seconds; one that answers 5xx, or not at all, is left out."""
+
+    path: str
+    interval: Seconds = 10.0
+
+
+@dataclass(frozen=True, slots=True)
 class Organization:
     """One organization.
 
     `hosts`: lower-case names without port. `path`: `""` where hosts alone decide, else `/contoso`; `root`: takes what
-    no path prefix of its host claims. `upstream`: `http://host[:port]` or `https://…`, no path. `anonymous`: path
+    no path prefix of its host claims. `upstream`: `http://host[:port]` or `https://…`, no path; `further_upstreams`
+    likewise, of the same application. `anonymous`: path
     prefixes that pass without a session; matched by whole segments on the raw path. `allow_encoded_slash`: `%2F` may
     stand in a path; it is never decoded. `claims_to_headers`: claim type -> upstream header name.
     """
@@ -99,6 +109,8 @@ class Organization:
     allow_encoded_slash: bool = False
     shares_host: bool = False
     upstream_tls: UpstreamTls | None = None
+    further_upstreams: tuple[str, ...] = ()
+    upstream_health: UpstreamHealth | None = None
 
     @property
     def cookie_suffix(self) -> str:

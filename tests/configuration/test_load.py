@@ -153,3 +153,14 @@ def test_an_organization_s_own_provider_needs_a_name_of_its_own(faults, good):
 def test_any_mangled_text_is_a_deployment_or_faults(faults, good, position, cut, put):
     for text in (good, SIX_FAULTS):
         faults(text[:position] + put + text[position + cut :])
+
+
+def test_several_addresses_of_an_upstream_are_one_organization_s(good, tmp_path):
+    both = "[http://crm-01.internal:5555, https://crm-02.internal]"
+    path = tmp_path / "proxy.yaml"
+    path.write_text(good.replace("http://crm.internal:5555", both))
+    (contoso,) = load(path, {}).organizations
+    assert (contoso.upstream, contoso.further_upstreams) == (
+        "http://crm-01.internal:5555",
+        ("https://crm-02.internal",),
+    )

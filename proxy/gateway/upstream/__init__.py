@@ -16,23 +16,32 @@ cookies, redirects, content codings, and every word that a person reads.
     owners      connections that belong to one client
     slots       who waits for a connection
     pool        where callers start
+    group       several addresses of one application, as one pool
 """
+
+from typing import TypeAlias
 
 from proxy.gateway.upstream.address import UpstreamAddress, parse_address
 from proxy.gateway.upstream.answer import AnswerHead, Framing
 from proxy.gateway.upstream.connection import Receiver, UpstreamConnection
+from proxy.gateway.upstream.group import UpstreamGroup
 from proxy.gateway.upstream.pool import UpstreamPool
 from proxy.gateway.upstream.request import RequestHead, UpstreamRequest
 from proxy.gateway.upstream.response import UpstreamResponse
 from proxy.gateway.upstream.tunnel import UpstreamStream
+
+Upstream: TypeAlias = UpstreamPool | UpstreamGroup
+"""One application: at one address, or at several."""
 
 __all__ = [
     "AnswerHead",
     "Framing",
     "Receiver",
     "RequestHead",
+    "Upstream",
     "UpstreamAddress",
     "UpstreamConnection",
+    "UpstreamGroup",
     "UpstreamPool",
     "UpstreamRequest",
     "UpstreamResponse",

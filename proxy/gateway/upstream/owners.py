@@ -45,6 +45,10 @@ class Owners:
         held.idle.append(connection)
         return True
 
+    def knows(self, owner: object) -> bool:
+        """Whether connections are this owner's."""
+        return bool(self._owned) and self._find(owner) is not None
+
     def take(self, owner: object) -> UpstreamConnection | None:
         """The owner's own idle connection, the last used first; it is busy from here on."""
         held = self._find(owner) if self._owned else None

@@ -81,6 +81,15 @@ class UpstreamPool:
             connection.owner = weakref.ref(owner) if owner is not None else None
         return connection
 
+    @property
+    def load(self) -> int:
+        """Requests and tunnels under way, and those that wait."""
+        return len(self._connections) - len(self._idle) + len(self._tunnels) + self._slots.waiting
+
+    def belongs_to(self, owner: object) -> bool:
+        """Whether a connection here is this owner's alone."""
+        return self._owners.knows(owner)
+
     def release(self, owner: object) -> None:
         """The client's connection ended: what belongs to it alone is closed."""
         for connection in self._owners.release(owner):
