@@ -103,14 +103,23 @@ def _accept_all(listening: int) -> list[socket.socket]:
 
 
 async def serve(
-    current: CurrentGateway, streams: OpenStreams, host: str, port: int, ssl_context: ssl.SSLContext | None = None
+    current: CurrentGateway,
+    streams: OpenStreams,
+    host: str,
+    port: int,
+    ssl_context: ssl.SSLContext | None = None,
+    *,
+    listening: socket.socket | None = None,
 ) -> RunningServer:
-    """Listen on `host` and `port` (0: a free one), with TLS where a context is given. Raises OSError."""
+    """Listen on `host` and `port` (0: a free one), with TLS where a context is given. Raises OSError.
+
+    `listening`: a socket that listens already and is used in their place.
+    """
+    where = {"host": host, "port": port} if listening is None else {"sock": listening}
     connections = GatewayServer(current.handle)
     listener = await asyncio.get_running_loop().create_server(
         connections,
-        host,
-        port,
+        **where,
         ssl=ssl_context,
         backlog=_BACKLOG,
         ssl_handshake_timeout=_HANDSHAKE_SECONDS if ssl_context else None,
