@@ -10,10 +10,11 @@ import structlog
 from proxy.app.trust import server_tls
 from proxy.app.wiring import Lasting, retention_of, sessions_of, wire
 from proxy.configuration.difference import differences
+from proxy.edge.server import serve
 from proxy.errors import CannotReload
 from proxy.gateway.current import CurrentGateway
 from proxy.gateway.handler import Gateway
-from proxy.gateway.server import RunningServer, serve
+from proxy.gateway.server import RunningServer
 from proxy.gateway.streams import OpenStreams
 from proxy.model.deployment import Deployment
 from proxy.model.time import Instant, Seconds

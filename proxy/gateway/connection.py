@@ -5,13 +5,8 @@ of it; whoever forwards learns at once that the client has gone; at a stop no re
 """
 
 import asyncio
-import contextlib
-import fcntl
-import os
-import socket
-import struct
-import termios
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Protocol
 from weakref import WeakSet
 
@@ -21,6 +16,11 @@ from aiohttp.abc import AbstractStreamWriter
 from aiohttp.http import RawRequestMessage
 from aiohttp.streams import StreamReader
 
+from proxy.errors import RequestRefused, UpstreamError
+from proxy.gateway.sockets import address_of, hang_up, has_unread, reset
+from proxy.model.decision import Decision
+from proxy.model.organization import Organization
+from proxy.model.request import RequestFacts
 from proxy.model.time import Seconds
 from proxy.pages.reference import REFERENCE, make_reference
 
@@ -33,7 +33,6 @@ KEEP_ALIVE_SECONDS = 75.0
 # to send gets an answer, and with it the word that the connection closes.
 LAST_REQUEST_SECONDS = 1.0
 _LOOK_AGAIN = 0.02
-_RESET = struct.pack("ii", 1, 0)
 _LONGEST_LINE = 64 * 1024
 _PIECE = 64 * 1024
 
@@ -49,12 +48,44 @@ class Releases(Protocol):
         """The client connection has gone."""
 
 
+class Front(Protocol):
+    """Who stands before a connection, gives it one request at a time and must know when the next may come."""
+
+    def answered(self, *, keep_alive: bool) -> None:
+        """The answer is out; without `keep_alive` the connection closes behind it."""
+
+    def switched(self) -> None:
+        """Every byte of the client is wanted raw from here on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Foregone:
+    """A request that went another way before, and failed there: all that is left is to say so.
+
+    `started`: `time.monotonic` of its arrival.
+    """
+
+    facts: RequestFacts
+    organization: Organization
+    decision: Decision
+    error: UpstreamError | RequestRefused
+    started: float
+    upstream_ms: float | None
+
+
 class Connection(web.RequestHandler):
-    """A client connection. `draining`: an answer whose head is not out yet says that it is the last."""
+    """A client connection. `draining`: an answer whose head is not out yet says that it is the last.
+
+    `owner`: whose upstream connections are that NTLM binds to one client. `front`: who stands before it, if anybody;
+    `foregone`: what the next request has met before it came here.
+    """
 
     def __init__(self, manager: web.Server, **settings: Any) -> None:
         super().__init__(manager, **settings)
         self.draining = False
+        self.owner: object = self
+        self.front: Front | None = None
+        self.foregone: Foregone | None = None
         self._losses: dict[object, Callable[[], object]] = {}
         self._pools: set[Releases] = set()
         self._head_timer: asyncio.TimerHandle | None = None
@@ -83,11 +114,7 @@ class Connection(web.RequestHandler):
         """Cut the connection so that the client sees a reset, not an end that looks orderly."""
         transport = self.transport
         if transport is not None:
-            own = transport.get_extra_info("socket")
-            with contextlib.suppress(OSError):
-                # Without it the kernel ends even an aborted connection as if all were said.
-                own.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
-            transport.abort()
+            reset(transport)
         self.force_close()
 
     @property
@@ -114,10 +141,10 @@ class Connection(web.RequestHandler):
             self._look_later(LAST_REQUEST_SECONDS)
         elif quiet_until > self._loop.time():
             self._look_later(quiet_until - self._loop.time())
-        elif _has_unread(self.transport):
+        elif has_unread(self.transport):
             self._look_later(_LOOK_AGAIN)
         else:
-            _hang_up(self.transport)
+            hang_up(self.transport)
             self.force_close()
 
     # What the event loop calls.
@@ -153,7 +180,7 @@ class Connection(web.RequestHandler):
         for callback in losses.values():
             callback()
         for pool in self._pools:
-            pool.release(self)
+            pool.release(self.owner)
         self._pools.clear()
 
     def _head_is_there(self) -> None:
@@ -165,7 +192,7 @@ class Connection(web.RequestHandler):
     def _give_up(self, answer: bytes, reason: str) -> None:
         self._head_timer = None
         if self.transport is not None:
-            log.info("refused", reason=reason, client_address=_address(self.peername))
+            log.info("refused", reason=reason, client_address=address_of(self.peername))
             self.transport.write(answer)
         self.force_close()
 
@@ -182,6 +209,14 @@ class Connection(web.RequestHandler):
             return await super().finish_response(request, resp, start_time)
         finally:
             self._quiet_since = self._loop.time()
+            if self.front is not None:
+                self.front.answered(keep_alive=bool(resp.keep_alive) and not self._force_close)
+
+    def set_parser(self, parser: Any, data_received_cb: Callable[[], None] | None = None) -> None:
+        """What the client sends is no HTTP from here on."""
+        super().set_parser(parser, data_received_cb)
+        if self.front is not None:
+            self.front.switched()
 
     def handle_error(
         self,
@@ -195,7 +230,7 @@ class Connection(web.RequestHandler):
         Raises ConnectionError where an answer has begun: only an end of the connection is then understood.
         """
         reference = request.get(REFERENCE) or make_reference()
-        facts = {"status": status, "reference": reference, "client_address": _address(self.peername)}
+        facts = {"status": status, "reference": reference, "client_address": address_of(self.peername)}
         if status < 500:  # noqa: PLR2004 - from here on the fault is ours
             log.info("refused", reason="not_http", error=type(exc).__name__, **facts)
         else:
@@ -215,8 +250,11 @@ class Connection(web.RequestHandler):
 class GatewayServer(web.Server):
     """aiohttp's low-level server: no router, so the request target stays as it came."""
 
-    def __init__(self, handler: Callable[[web.BaseRequest], Any]) -> None:
+    def __init__(
+        self, handler: Callable[[web.BaseRequest], Any], *, keep_alive_seconds: Seconds = KEEP_ALIVE_SECONDS
+    ) -> None:
         super().__init__(handler, request_factory=self._request)
+        self.keep_alive_seconds = keep_alive_seconds
         self._draining = False
         # Accepted, and not yet connected: over TLS the handshake comes first. One that fails tells nobody.
         self._awaited: WeakSet[Connection] = WeakSet()
@@ -249,7 +287,7 @@ class GatewayServer(web.Server):
             self,
             loop=self._loop,
             access_log=None,
-            keepalive_timeout=KEEP_ALIVE_SECONDS,
+            keepalive_timeout=self.keep_alive_seconds,
             auto_decompress=False,  # a body goes upstream as it came
             max_line_size=_LONGEST_LINE,
             max_field_size=_LONGEST_LINE,
@@ -267,27 +305,3 @@ class GatewayServer(web.Server):
         task: "asyncio.Task[None]",
     ) -> web.Request:
         return web.Request(message, payload, protocol, writer, task, self._loop)
-
-
-def _has_unread(transport: asyncio.Transport) -> bool:
-    """Whether the kernel holds bytes of the client that nobody has read."""
-    own = transport.get_extra_info("socket")
-    try:
-        return any(fcntl.ioctl(own.fileno(), termios.FIONREAD, bytes(4)))
-    except OSError:
-        return False
-
-
-def _hang_up(transport: asyncio.Transport) -> None:
-    """Tell the client at once: the transport closes a turn of the event loop later, and a request may come till then.
-
-    TLS does so by itself: its closing alert is out when `close` returns.
-    """
-    if transport.get_extra_info("sslcontext") is None:
-        own = transport.get_extra_info("socket")
-        with contextlib.suppress(OSError), socket.socket(fileno=os.dup(own.fileno())) as same:
-            same.shutdown(socket.SHUT_WR)
-
-
-def _address(peername: object) -> str:
-    return str(peername[0]) if isinstance(peername, tuple) and peername else ""

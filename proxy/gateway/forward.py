@@ -9,7 +9,7 @@ from aiohttp import web
 
 from proxy.errors import RequestRefused, UpstreamError
 from proxy.gateway.framing import AnswerFraming
-from proxy.gateway.headers import UpstreamHeaders, from_upstream
+from proxy.gateway.headers import RawHeaders, UpstreamHeaders, from_upstream
 from proxy.gateway.judgement import Credentials
 from proxy.gateway.streams import Cut, OpenStreams
 from proxy.gateway.upstream import Upstream, UpstreamRequest, UpstreamResponse, UpstreamStream
@@ -21,6 +21,7 @@ from proxy.gateway.written import (
     continue_if_expected,
     expects_continue,
     head_bytes,
+    is_http_11,
     send,
 )
 from proxy.model.organization import Organization
@@ -44,17 +45,17 @@ class Passage:
 
 
 class Forwarder:
-    """Forwards to the upstream of each organization. `pools`: by organization's name."""
+    """Forwards to the upstream of each organization. `pools` and `headers`: by organization's name."""
 
     def __init__(
         self, organizations: Sequence[Organization], pools: Mapping[str, Upstream], streams: OpenStreams
     ) -> None:
         claim_headers = {name for organization in organizations for _, name in organization.claims_to_headers}
-        self._headers = {
+        self.headers = {
             organization.name: UpstreamHeaders(organization, claim_headers) for organization in organizations
         }
-        self._pools = pools
-        self._streams = streams
+        self.pools = pools
+        self.streams = streams
         self._told: set[tuple[str, str]] = set()
 
     async def forward(self, passage: Passage) -> web.StreamResponse:
@@ -67,7 +68,7 @@ class Forwarder:
         """
         request = passage.request
         connection = connection_of(request)
-        pool = self._pools[passage.organization.name]
+        pool = self.pools[passage.organization.name]
         connection.release_at_end(pool)
         task = asyncio.current_task()
         if task is None:
@@ -75,7 +76,7 @@ class Forwarder:
         forget = connection.on_loss(task.cancel)
         response: UpstreamResponse | None = None
         try:
-            response = await pool.send(self._upstream_request(passage), _body(request), owner=connection)
+            response = await pool.send(self._upstream_request(passage), _body(request), owner=connection.owner)
             if response.upgraded is not None:
                 return await self._tunnel(passage, response, response.upgraded)
             return await self._relay(passage, response)
@@ -91,11 +92,8 @@ class Forwarder:
     def _upstream_request(self, passage: Passage) -> UpstreamRequest:
         request, facts = passage.request, passage.facts
         principal = passage.session.principal if passage.session else None
-        headers, left_out = self._headers[passage.organization.name].build(request.raw_headers, facts, principal)
-        for name in left_out:
-            if (passage.organization.name, name) not in self._told:
-                self._told.add((passage.organization.name, name))
-                log.warning("header_left_out", header=name, wrong="a control character in a claim's value")
+        headers, left_out = self.headers[passage.organization.name].build(request.raw_headers, facts, principal)
+        self.tell_left_out(passage.organization, left_out)
         return UpstreamRequest(
             method=facts.method.encode(),
             target=facts.target.encode("latin-1"),
@@ -106,10 +104,25 @@ class Forwarder:
             upgrade=b"websocket" if facts.kind is RequestKind.WEBSOCKET else None,
         )
 
+    def tell_left_out(self, organization: Organization, names: Sequence[str]) -> None:
+        """Log, once each, the identity headers that could not be sent."""
+        for name in names:
+            if (organization.name, name) not in self._told:
+                self._told.add((organization.name, name))
+                log.warning("header_left_out", header=name, wrong="a control character in a claim's value")
+
     async def _relay(self, passage: Passage, response: UpstreamResponse) -> web.StreamResponse:
         request = passage.request
         connection = connection_of(request)
-        framing = AnswerFraming(request, response, draining=connection.draining)
+        framing = AnswerFraming(
+            response,
+            http_11=is_http_11(request),
+            # What stands behind a head with `Upgrade` may be another protocol's bytes: never another request's.
+            keep_alive=request.keep_alive
+            and not connection.draining
+            and "Upgrade" not in request.headers
+            and response.request_sent,
+        )
         forget = self._watch(passage, response)
         unsent = framing.head
         try:
@@ -139,19 +152,19 @@ class Forwarder:
 
     def _watch(self, passage: Passage, response: UpstreamResponse) -> Callable[[], None]:
         """Event streams last as long as a WebSocket does, and end with the session as one does."""
-        if not _is_event_stream(response):
+        if not is_event_stream(response.headers):
             return lambda: None
 
         def on_cut(_why: Cut) -> None:
             response.close()
             connection_of(passage.request).abort()
 
-        return self._streams.add(passage.session, passage.organization, passage.credentials, on_cut)
+        return self.streams.add(passage.session, passage.organization, passage.credentials, on_cut)
 
     async def _tunnel(self, passage: Passage, response: UpstreamResponse, stream: UpstreamStream) -> web.StreamResponse:
         request = passage.request
         tunnel = Tunnel(request, stream)
-        forget = self._streams.add(passage.session, passage.organization, passage.credentials, tunnel.cut)
+        forget = self.streams.add(passage.session, passage.organization, passage.credentials, tunnel.cut)
         try:
             switching = [*from_upstream(response.headers), *_SWITCHING]
             await send(request, head_bytes(response.status, response.reason, switching))
@@ -183,8 +196,8 @@ async def _pieces(request: web.Request) -> AsyncIterator[bytes]:
         yield piece
 
 
-def _is_event_stream(response: UpstreamResponse) -> bool:
+def is_event_stream(headers: RawHeaders) -> bool:
+    """Whether an answer with these lasts as long as somebody listens."""
     return any(
-        name.lower() == b"content-type" and value.lower().startswith(b"text/event-stream")
-        for name, value in response.headers
+        name.lower() == b"content-type" and value.lower().startswith(b"text/event-stream") for name, value in headers
     )

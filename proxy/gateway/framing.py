@@ -1,10 +1,12 @@
 """How an upstream's answer is framed towards the client, whatever framed it on its way to us (RFC 9112, section 6)."""
 
-from aiohttp import web
+from typing import TypeAlias
 
 from proxy.gateway.headers import from_upstream
-from proxy.gateway.upstream import Framing, UpstreamResponse
-from proxy.gateway.written import head_bytes, is_http_11
+from proxy.gateway.upstream import AnswerHead, Framing, UpstreamResponse
+from proxy.gateway.written import head_bytes
+
+Answer: TypeAlias = AnswerHead | UpstreamResponse
 
 _NO_CONTENT = 204
 
@@ -12,31 +14,25 @@ _NO_CONTENT = 204
 class AnswerFraming:
     """The head to send, and each piece of the body as it goes out.
 
-    `keep_alive`: whether the client connection may carry another request after this answer. `states_length`: a body of
-    stated length follows, so that its first piece may go out together with the head.
+    `http_11`: the client knows chunks. `keep_alive`: whether the client connection may carry another request after this
+    answer, as far as the request and we wish; then, whether it may. `states_length`: a body of stated length follows,
+    so that its first piece may go out together with the head.
     """
 
-    def __init__(self, request: web.Request, response: UpstreamResponse, *, draining: bool) -> None:
+    def __init__(self, response: Answer, *, http_11: bool, keep_alive: bool) -> None:
         headers = from_upstream(response.headers)
         if response.status == _NO_CONTENT:
             headers = [header for header in headers if header[0].lower() != b"content-length"]
         self.states_length = response.framing is Framing.LENGTH
         of_unknown_length = response.framing in {Framing.CHUNKED, Framing.CLOSE}
-        self._chunked = of_unknown_length and is_http_11(request)
+        self._chunked = of_unknown_length and http_11
         ends_with_connection = of_unknown_length and not self._chunked
-        # What stands behind a head with `Upgrade` may be another protocol's bytes already: never another request's.
-        self.keep_alive = (
-            request.keep_alive
-            and not draining
-            and not ends_with_connection
-            and "Upgrade" not in request.headers
-            and response.request_sent
-        )
+        self.keep_alive = keep_alive and not ends_with_connection
         if self._chunked:
             headers.append((b"Transfer-Encoding", b"chunked"))
         if not self.keep_alive:
             headers.append((b"Connection", b"close"))
-        elif not is_http_11(request):
+        elif not http_11:
             headers.append((b"Connection", b"keep-alive"))
         self.head = head_bytes(response.status, response.reason, headers)
 

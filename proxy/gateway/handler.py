@@ -10,13 +10,14 @@ from aiohttp import web
 
 from proxy.errors import RequestRefused, StoreUnavailable, UpstreamError
 from proxy.gateway.answer import Answers
+from proxy.gateway.connection import Foregone
 from proxy.gateway.forward import Forwarder, Passage
 from proxy.gateway.judgement import Judge, credentials_of
 from proxy.gateway.ports import BearerLookup, ChallengeAddress, Endpoint, RulesFor, SessionsPort
 from proxy.gateway.streams import OpenStreams
 from proxy.gateway.upstream import Upstream
 from proxy.gateway.websocket import judge_handshake
-from proxy.gateway.written import ClientGone, Written, continue_if_expected
+from proxy.gateway.written import ClientGone, Written, connection_of, continue_if_expected
 from proxy.model.decision import Challenge, Decision, Forward, Reason, Refuse, SignIn
 from proxy.model.deployment import Listen
 from proxy.model.organization import Organization
@@ -54,7 +55,8 @@ class _Line:
 class Gateway:
     """Every request of the listener under one configuration.
 
-    `pools`: upstream connections by organization's name. `endpoints`: our own, by the path below the prefix.
+    `pools`: upstream connections by organization's name. `endpoints`: our own, by the path below the prefix. What is
+    public beside `handle` is for a lane of its own that keeps the same rules.
     """
 
     def __init__(
@@ -73,14 +75,15 @@ class Gateway:
         clock: Callable[[], Instant],
         audit: Audit,
     ) -> None:
-        self._table = OrganizationTable(organizations, listen.prefix)
-        self._trusted = listen.trusted_proxies
-        self._encoded_slashes = any(organization.allow_encoded_slash for organization in organizations)
+        self.table = OrganizationTable(organizations, listen.prefix)
+        self.trusted = listen.trusted_proxies
+        self.encoded_slashes = any(organization.allow_encoded_slash for organization in organizations)
         self._endpoints = endpoints
-        self._answers = Answers(pages, self._table, challenge_address)
+        self._answers = Answers(pages, self.table, challenge_address)
         self.organizations = organizations
         self.judge = Judge(sessions=sessions, bearer=bearer, rules_for=rules_for, clock=clock, audit=audit)
-        self._forwarder = Forwarder(organizations, pools, streams)
+        self.sessions = sessions
+        self.forwarder = Forwarder(organizations, pools, streams)
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request, whatever it is. Made for `GatewayServer`, whose requests are `web.Request`s."""
@@ -91,7 +94,8 @@ class Gateway:
         line = _Line(started=time.monotonic())
         status = _CLIENT_GONE
         try:
-            answer = await self._answer(request, line)
+            foregone = connection_of(request).foregone
+            answer = self._foregone(request, line, foregone) if foregone else await self._answer(request, line)
             status = answer.status
         except RequestRefused as refused:
             line.decision, line.reason = "refuse", refused.reason
@@ -108,15 +112,15 @@ class Gateway:
     async def _answer(self, request: web.Request, line: _Line) -> web.StreamResponse:
         judge_head(request.method, request.version, request.raw_headers)
         target = request.raw_path.encode("utf-8", "surrogateescape").decode("latin-1")
-        path = line.path = judge_target(target, allow_encoded_slash=self._encoded_slashes, method=request.method)
+        path = line.path = judge_target(target, allow_encoded_slash=self.encoded_slashes, method=request.method)
         tls = request.get_extra_info("ssl_object") is not None
-        peer = apparent_peer(request.remote or "", tls, request.headers, self._trusted)
+        peer = apparent_peer(request.remote or "", tls, request.headers, self.trusted)
 
-        ours = self._table.endpoint(peer.host, path)
-        organization = ours[0] if ours else self._table.find(peer.host, path)
+        ours = self.table.endpoint(peer.host, path)
+        organization = ours[0] if ours else self.table.find(peer.host, path)
         known = organization or _NOBODY
         line.organization = known.name
-        if self._encoded_slashes and not known.allow_encoded_slash:
+        if self.encoded_slashes and not known.allow_encoded_slash:
             judge_target(target, allow_encoded_slash=False, method=request.method)
 
         kind = request_kind(request.method, path, request.headers, known)
@@ -138,7 +142,7 @@ class Gateway:
         if ours:
             return await self._own(request, facts, organization, ours[1], line)
 
-        credentials = credentials_of(request, facts, known)
+        credentials = credentials_of(request.headers, facts.scheme, known)
         judged = await self.judge.judge(facts, known, credentials)
         passage = Passage(request, facts, known, judged.session, credentials)
         return await self._carry_out(passage, self._with_origin(judged.decision, request, facts), line)
@@ -178,13 +182,29 @@ class Gateway:
     async def _forward(self, passage: Passage, line: _Line) -> web.StreamResponse:
         started = time.monotonic()
         try:
-            return await self._forwarder.forward(passage)
+            return await self.forwarder.forward(passage)
         except UpstreamError as error:
-            line.reason = type(error).__name__
-            log.warning("upstream_failed", organization=passage.organization.name, error=str(error), kind=line.reason)
-            return self._answers.upstream_failed(passage.request, passage.facts, error)
+            return self._upstream_failed(passage.request, passage.facts, passage.organization, error, line)
         finally:
-            line.upstream_ms = _milliseconds_since(started)
+            line.upstream_ms = milliseconds_since(started)
+
+    def _upstream_failed(
+        self, request: web.Request, facts: RequestFacts, organization: Organization, error: UpstreamError, line: _Line
+    ) -> web.StreamResponse:
+        line.reason = type(error).__name__
+        log.warning("upstream_failed", organization=organization.name, error=str(error), kind=line.reason)
+        return self._answers.upstream_failed(request, facts, error)
+
+    def _foregone(self, request: web.Request, line: _Line, foregone: Foregone) -> web.StreamResponse:
+        """Say what became of a request that was forwarded already. Raises RequestRefused."""
+        facts = foregone.facts
+        connection_of(request).foregone = None
+        line.started, line.upstream_ms = foregone.started, foregone.upstream_ms
+        line.organization, line.kind, line.path = foregone.organization.name, facts.kind, facts.path
+        line.decision, line.reason = type(foregone.decision).__name__.lower(), foregone.decision.reason
+        if isinstance(foregone.error, RequestRefused):
+            raise foregone.error
+        return self._upstream_failed(request, facts, foregone.organization, foregone.error, line)
 
     def _with_origin(self, decision: Decision, request: web.Request, facts: RequestFacts) -> Decision:
         """A WebSocket carries cookies from any page of the web, so its Origin must be our own (RFC 6455, 10.2)."""
@@ -204,10 +224,11 @@ class Gateway:
             method=request.method,
             path=line.path,
             status=status,
-            duration_ms=_milliseconds_since(line.started),
+            duration_ms=milliseconds_since(line.started),
             upstream_ms=line.upstream_ms,
         )
 
 
-def _milliseconds_since(started: float) -> float:
+def milliseconds_since(started: float) -> float:
+    """Milliseconds since an instant of `time.monotonic`, to a tenth."""
     return round((time.monotonic() - started) * 1000, 1)

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from proxy.model.organization import HostPolicy, Organization
 from proxy.model.principal import Principal
 from proxy.model.request import RequestFacts
+from proxy.policy.peer import Peer
 from proxy.sessions.cookie import is_ours
 
 RawHeaders: TypeAlias = Sequence[tuple[bytes, bytes]]
@@ -62,14 +63,15 @@ class UpstreamHeaders:
         `principal`: whose request it is; None adds no identity. Framing (`Content-Length`, `Transfer-Encoding`),
         `Expect` and `Upgrade` are left to whoever sends.
         """
-        kept = self._strip(raw)
+        kept = self.strip(raw)
         kept += forwarded(facts)
         if principal is None:
             return kept, ()
-        ours, left_out = self._identity(principal)
+        ours, left_out = self.identity(principal)
         return kept + ours, left_out
 
-    def _strip(self, raw: RawHeaders) -> list[RawHeader]:
+    def strip(self, raw: RawHeaders) -> list[RawHeader]:
+        """What of a client's headers passes, in order."""
         named = _named_by_connection(raw)
         kept: list[RawHeader] = []
         for name, value in raw:
@@ -94,7 +96,8 @@ class UpstreamHeaders:
             or folded in self._claim_names
         )
 
-    def _identity(self, principal: Principal) -> tuple[list[RawHeader], tuple[str, ...]]:
+    def identity(self, principal: Principal) -> tuple[list[RawHeader], tuple[str, ...]]:
+        """Whose request it is, and the names of headers left out."""
         wanted: list[tuple[str, Sequence[str]]] = [
             ("X-Forwarded-User", (principal.upn or principal.name,)),
             ("X-Forwarded-Email", (principal.email or "",)),
@@ -125,7 +128,7 @@ def _percent(found: re.Match[str]) -> str:
     return "".join(f"%{octet:02X}" for octet in found[0].encode())
 
 
-def forwarded(facts: RequestFacts) -> list[RawHeader]:
+def forwarded(facts: RequestFacts | Peer) -> list[RawHeader]:
     """`X-Forwarded-For`, `-Proto`, `-Host` and `Forwarded`: what the client used, as far as anyone trusted says."""
     address = facts.client_address
     node = f'"[{address}]"' if ":" in address else address

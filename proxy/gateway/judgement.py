@@ -1,10 +1,10 @@
 """Whose request it is, and what becomes of it: loads the session, asks policy, carries out what the decision owes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import structlog
-from aiohttp import web
 
 from proxy.errors import RequestRefused, StoreUnavailable
 from proxy.gateway.ports import BearerLookup, RulesFor, SessionsPort
@@ -20,6 +20,8 @@ from proxy.policy.limits import ending
 from proxy.sessions.cookie import cookie_names, read_cookies
 
 log = structlog.get_logger("gateway")
+
+_NOBODY = NoSession()
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -39,21 +41,26 @@ class Judged:
     at: Instant
 
 
-def credentials_of(request: web.Request, facts: RequestFacts, organization: Organization) -> Credentials:
-    """Read them from the request's headers.
+class HeaderLines(Protocol):
+    """A request's headers, by names in lower case."""
+
+    def getall(self, key: str, default: Any) -> Sequence[str]:
+        """The value of every line of that name."""
+
+
+def credentials_of(headers: HeaderLines, scheme: str, organization: Organization) -> Credentials:
+    """Read them from the headers of a request that the client made by `scheme`.
 
     Raises RequestRefused(400, "duplicate_cookie" | "duplicate_authorization").
     """
-    authorizations = request.headers.getall("Authorization", ())
+    authorizations = headers.getall("authorization", ())
     if len(authorizations) > 1:
         raise RequestRefused(400, "duplicate_authorization")
-    cookies = read_cookies(request.headers.getall("Cookie", ()))
+    cookies = read_cookies(headers.getall("cookie", ()))
     scheme, _, token = authorizations[0].partition(" ") if authorizations else ("", "", "")
     if scheme.lower() == "bearer":
         return Credentials(bearer=token.strip(" \t"))
-    return Credentials(
-        cookie=cookies.get(cookie_names(organization.cookie_suffix, secure=facts.scheme == "https").session)
-    )
+    return Credentials(cookie=cookies.get(cookie_names(organization.cookie_suffix, secure=scheme == "https").session))
 
 
 class Judge:
@@ -92,6 +99,21 @@ class Judge:
             ended = await self._end(session, decision.ending, facts.client_address)
             return Judged(decision if ended else Refuse(503, Reason.STORE_UNREACHABLE), None, now)
         if isinstance(decision, Forward) and decision.counts_as_activity and session:
+            self._sessions.note_activity(session, now, rules.inactivity)
+        return Judged(decision, session if decision.reason is Reason.SIGNED_IN else None, now)
+
+    def judge_at_once(self, facts: RequestFacts, organization: Organization, session: Session | None) -> Judged | None:
+        """As `judge`, where the worker's own copy of the session, or an anonymous path, is enough to forward.
+
+        None where it is not: a session is to be loaded or ended, or somebody is to be refused.
+        """
+        rules = self._rules_for(organization)
+        now = self._clock()
+        lookup = _NOBODY if session is None else Live(session, from_store=False)
+        decision = decide(facts, organization, lookup, rules, now)
+        if not isinstance(decision, Forward):
+            return None
+        if session is not None and decision.counts_as_activity:
             self._sessions.note_activity(session, now, rules.inactivity)
         return Judged(decision, session if decision.reason is Reason.SIGNED_IN else None, now)
 

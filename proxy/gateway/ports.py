@@ -20,6 +20,12 @@ class SessionsPort(Protocol):
     async def load(self, cookie: str | None, organization: str, *, past_cache: bool = False) -> SessionLookup:
         """Whose cookie it is; `past_cache` asks the store itself. Never raises StoreUnavailable."""
 
+    def key(self, cookie: str, organization: str) -> bytes:
+        """What `copy` knows a session by: it opens nothing."""
+
+    def copy(self, key: bytes) -> Session | None:
+        """This worker's own copy, where it may answer by itself. No I/O."""
+
     async def end(self, session: Session, ending: Ending) -> None:
         """End a session. Idempotent. Raises StoreUnavailable."""
 

@@ -5,6 +5,8 @@ import contextlib
 import os
 import socket
 import ssl
+from collections.abc import Callable, Sequence
+from typing import Protocol
 
 import structlog
 
@@ -24,13 +26,45 @@ _BACKLOG = 1024
 _LOOK_AGAIN = 0.02
 
 
+class Client(Protocol):
+    """One client connection, as far as a stop must know it."""
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no request is under way, nor the head of one."""
+
+    def abort(self) -> None:
+        """Cut it."""
+
+
+class Connections(Protocol):
+    """The client connections of one listener; called for each one accepted, it makes the protocol."""
+
+    @property
+    def clients(self) -> Sequence[Client]:
+        """Those there are."""
+
+    @property
+    def awaits(self) -> bool:
+        """Whether connections are accepted that have not come about."""
+
+    def drain(self) -> None:
+        """Let each one's next answer be its last, and close those on which nothing comes."""
+
+    async def shutdown(self, timeout: Seconds | None = None) -> None:  # noqa: ASYNC109 - aiohttp's name
+        """End all."""
+
+    def __call__(self) -> asyncio.BaseProtocol:
+        """A protocol for one connection."""
+
+
 class RunningServer:
     """A listener that runs. `port` is the one it got."""
 
     def __init__(
         self,
         listener: asyncio.Server,
-        connections: GatewayServer,
+        connections: Connections,
         streams: OpenStreams,
         ssl_context: ssl.SSLContext | None,
     ) -> None:
@@ -62,7 +96,7 @@ class RunningServer:
         await self._connections.shutdown(timeout=_LOOK_AGAIN)
 
     def _has_work(self, after: Seconds) -> bool:
-        if self._connections.connections:
+        if self._connections.clients:
             return True
         return after < LAST_REQUEST_SECONDS and bool(self._taking_in or self._connections.awaits)
 
@@ -110,13 +144,15 @@ async def serve(
     ssl_context: ssl.SSLContext | None = None,
     *,
     listening: socket.socket | None = None,
+    front: Callable[[GatewayServer], Connections] | None = None,
 ) -> RunningServer:
     """Listen on `host` and `port` (0: a free one), with TLS where a context is given. Raises OSError.
 
-    `listening`: a socket that listens already and is used in their place.
+    `listening`: a socket that listens already and is used in their place. `front` makes what stands before aiohttp.
     """
     where = {"host": host, "port": port} if listening is None else {"sock": listening}
-    connections = GatewayServer(current.handle)
+    server = GatewayServer(current.handle)
+    connections: Connections = server if front is None else front(server)
     listener = await asyncio.get_running_loop().create_server(
         connections,
         **where,

@@ -40,6 +40,7 @@ _PARAMETER = re.compile(r"(?i)\b(code|state|id_token|id_token_hint|access_token|
 
 
 _PROCESSORS: list[structlog.typing.Processor] = []
+_SINK: TextIO | None = None
 
 
 def _not_below(threshold: int) -> structlog.typing.Processor:
@@ -111,6 +112,15 @@ def configure(*, level: str = "info", log_format: str = "auto", stream: TextIO |
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *finish],
         )
     )
+    global _SINK  # noqa: PLW0603 - set up once for a process, as structlog itself is
+    _SINK = out if not console and threshold <= logging.INFO else None
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(max(threshold, logging.WARNING))
+
+
+def json_sink() -> TextIO | None:
+    """Where JSON lines of level info go; None where lines take another form, or where there are none."""
+    if _SINK is None or not _PROCESSORS or not isinstance(_PROCESSORS[-1], structlog.processors.JSONRenderer):
+        return None
+    return _SINK if structlog.get_config()["processors"] is _PROCESSORS else None

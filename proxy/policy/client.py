@@ -56,8 +56,11 @@ def _kind_without_fetch_metadata(headers: Mapping[str, str]) -> RequestKind:
 
 
 def _is_api(path: str, headers: Mapping[str, str], organization: Organization) -> bool:
-    if any(headers.get(name) is not None for name in _API_HEADERS):
-        return True
+    return any(headers.get(name) is not None for name in _API_HEADERS) or is_api_path(path, organization)
+
+
+def is_api_path(path: str, organization: Organization) -> bool:
+    """Whether a request for the raw `path` is a program's, whatever its headers say."""
     inner = path
     if organization.path and is_below(path.lower(), organization.path.lower()):
         inner = path[len(organization.path) :]

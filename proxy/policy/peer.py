@@ -44,7 +44,7 @@ def apparent_peer(address: str, tls: bool, headers: Mapping[str, str], trusted: 
     or contradicting headers of a trusted proxy.
     """
     plain = Hop(address=address, scheme="https" if tls else "http", host=headers.get("host"))
-    if not trusted or not _is_trusted(address, trusted):
+    if not trusted or not is_trusted(address, trusted):
         return _peer(plain)
     families = [
         _apparent(hops, plain, trusted) for hops in (x_forwarded_hops(headers), forwarded_hops(headers)) if hops
@@ -65,7 +65,7 @@ def _apparent(hops: Sequence[Hop], plain: Hop, trusted: Sequence[Network]) -> Pe
         if hop.address is None:
             break
         address = _address_of(hop.address)
-        if not _is_trusted(address, trusted):
+        if not is_trusted(address, trusted):
             break
     known = _SCHEMES.get((scheme or plain.scheme or "").lower())
     if known is None:
@@ -112,7 +112,8 @@ def _bracketed(literal: str) -> str:
         raise RequestRefused(400, "bad_host", "no IPv6 address") from error
 
 
-def _is_trusted(address: str, trusted: Sequence[Network]) -> bool:
+def is_trusted(address: str, trusted: Sequence[Network]) -> bool:
+    """Whether an address is a trusted proxy's."""
     try:
         parsed = _unmapped(address)
     except ValueError:

@@ -97,7 +97,15 @@ class Sessions:
 
     def cached(self, cookie: str, organization: str) -> Session | None:
         """This worker's own copy, where it may answer by itself. No I/O."""
-        return self._cache.hit(digest(cookie, organization))
+        return self.copy(self.key(cookie, organization))
+
+    def key(self, cookie: str, organization: str) -> bytes:
+        """What `copy` knows a session by: it opens nothing."""
+        return digest(cookie, organization)
+
+    def copy(self, key: bytes) -> Session | None:
+        """As `cached`, for one who asks again and again."""
+        return self._cache.hit(key)
 
     async def load(self, cookie: str | None, organization: str, *, past_cache: bool = False) -> SessionLookup:
         """Whose cookie it is. `past_cache` asks the store itself. Never raises StoreUnavailable: answers CannotTell."""

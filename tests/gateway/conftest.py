@@ -5,11 +5,12 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from proxy.edge.server import Lane, serve
 from proxy.errors import StoreUnavailable
 from proxy.gateway.current import CurrentGateway
 from proxy.gateway.handler import Gateway
 from proxy.gateway.ports import BearerAddress
-from proxy.gateway.server import RunningServer, serve
+from proxy.gateway.server import RunningServer
 from proxy.gateway.streams import OpenStreams
 from proxy.gateway.upstream import UpstreamPool, parse_address
 from proxy.model.decision import Ending
@@ -34,15 +35,27 @@ class SessionsInHand:
     ended: list[tuple[Session, Ending]] = field(default_factory=list)
     active: list[tuple[Session, float]] = field(default_factory=list)
     watchers: dict[SessionReference, list[Callable[[EndReason], None]]] = field(default_factory=dict)
-    loads: list[bool] = field(default_factory=list)
+    looked_up: int = 0
+    asked_store: int = 0
     store_down: bool = False
 
     async def load(self, cookie, _organization, *, past_cache=False) -> SessionLookup:
-        self.loads.append(past_cache)
+        self.looked_up += 1
+        self.asked_store += past_cache
         await asyncio.sleep(0)
         if past_cache and cookie in self.stored:
             return self.stored[cookie]
         return self.known.get(cookie, NoSession())
+
+    def key(self, cookie, organization) -> bytes:
+        return f"{cookie} {organization}".encode()
+
+    def copy(self, key) -> Session | None:
+        lookup = self.known.get(key.split()[0].decode())
+        if not isinstance(lookup, Live) or lookup.from_store:
+            return None
+        self.looked_up += 1
+        return lookup.session
 
     async def end(self, session, ending) -> None:
         if self.store_down:
@@ -100,8 +113,14 @@ async def upstream():
     await one.close()
 
 
+@pytest.fixture(params=[Lane.FULL, Lane.BOTH], ids=["full", "fast"])
+def lane(request) -> Lane:
+    """Every test of the gateway holds in both lanes."""
+    return request.param
+
+
 @pytest.fixture
-async def stage(upstream, clock):
+async def stage(upstream, clock, lane):
     """Makes stages: `await stage(organization={…}, rules=…, endpoints={…})`."""
     async with contextlib.AsyncExitStack() as stack:
 
@@ -149,7 +168,7 @@ async def stage(upstream, clock):
                 audit=Audit(),
             )
             streams.follow(gateway.judge, listed)
-            server = await serve(CurrentGateway(gateway), streams, "127.0.0.1", 0)
+            server = await serve(CurrentGateway(gateway), streams, "127.0.0.1", 0, lane=lane)
             stack.push_async_callback(server.close, 0)
 
             async def connect() -> RawClient:

@@ -188,15 +188,29 @@ class UpstreamConnection(asyncio.Protocol):
 
         Raises UpstreamBroken where the connection closed. Between two calls the client is awaited: no deadline runs.
         """
+        waiting = self.put(pieces)
+        if waiting is not None:
+            await waiting
+            if self.closed:
+                raise UpstreamBroken("the connection closed while the body was sent")
+            self.taken()
+
+    def put(self, pieces: tuple[bytes, ...]) -> asyncio.Future[None] | None:
+        """As `write`, for callers without a task: what to wait for, and then to call `taken`, before the next piece.
+
+        Raises UpstreamBroken where the connection closed.
+        """
         transport = self._transport
         if transport is None or self.closed:
             raise UpstreamBroken("the connection closed while the body was sent")
         transport.writelines(pieces)
         if self._drained is not None:
             self.deadline = self._loop.time() + self._tuning.idle_timeout
-            await self._drained
-            if self.closed:
-                raise UpstreamBroken("the connection closed while the body was sent")
+        return self._drained
+
+    def taken(self) -> None:
+        """The upstream took what was put: the client's turn, during which no deadline runs."""
+        if self._body_open and not self.closed:
             self.deadline = inf
 
     def finish(self, pieces: tuple[bytes, ...] = ()) -> None:

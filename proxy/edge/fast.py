@@ -1,0 +1,280 @@
+"""One request of the fast lane: sent and answered within the event loop's own calls, with no task and no copy of a body.
+
+What it cannot carry through it hands to the full lane: as if nothing had been, where nothing was sent that may not be
+sent twice; else with what went wrong, which the full lane puts into words.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import structlog
+
+from proxy.edge.client import Pause
+from proxy.edge.rules import Route, Shape
+from proxy.errors import RequestRefused, UpstreamBroken, UpstreamError
+from proxy.gateway.connection import Foregone
+from proxy.gateway.forward import is_event_stream
+from proxy.gateway.framing import AnswerFraming
+from proxy.gateway.handler import Gateway
+from proxy.gateway.judgement import Credentials, Judged
+from proxy.gateway.streams import Cut
+from proxy.gateway.upstream import AnswerHead, RequestHead, UpstreamConnection, UpstreamStream
+from proxy.gateway.upstream.answer import Headers
+from proxy.gateway.upstream.request import IDEMPOTENT
+from proxy.model.request import RequestFacts
+
+if TYPE_CHECKING:
+    from proxy.edge.connection import EdgeConnection
+
+log = structlog.get_logger("gateway")
+
+_CLIENT_GONE = 499
+
+
+class FastExchange:
+    """A `Receiver` of the upstream's answer. `raw`: the request's head as it came, for the full lane.
+
+    `credentials`: by which a stream that stays open is judged again.
+    """
+
+    __slots__ = (
+        "_body_open",
+        "_client",
+        "_connection",
+        "_credentials",
+        "_facts",
+        "_forget",
+        "_framing",
+        "_gateway",
+        "_judged",
+        "_raw",
+        "_retryable",
+        "_route",
+        "_sent_at",
+        "_shape",
+        "_started",
+        "_status",
+        "_unsent",
+    )
+
+    def __init__(
+        self,
+        client: "EdgeConnection",
+        shape: Shape,
+        route: Route,
+        facts: RequestFacts,
+        judged: Judged,
+        credentials: Credentials,
+        raw: bytes,
+        started: float,
+    ) -> None:
+        self._client = client
+        self._shape = shape
+        self._route = route
+        self._facts = facts
+        self._judged = judged
+        self._credentials = credentials
+        self._raw = raw
+        self._started = started
+        self._connection: UpstreamConnection
+        self._gateway: Gateway
+        self._framing: AnswerFraming | None = None
+        self._unsent = b""
+        self._status = _CLIENT_GONE
+        self._forget: Callable[[], None] | None = None
+        self._body_open = self._retryable = False
+
+    def begin(self, connection: UpstreamConnection, method: bytes, lines: bytes, body: bytes | None) -> None:
+        """Send the head, and the whole body where it is here; None: it follows. Raises UpstreamBroken: nothing was sent.
+
+        `lines`: the header lines that go upstream, without those of the body's framing.
+        """
+        head = self._shape.head
+        target = self._facts.target.encode("latin-1")
+        framed = b"" if head.length is None else b"Content-Length: %d\r\n" % head.length
+        if head.chunked:
+            framed = b"Transfer-Encoding: chunked\r\n"
+        self._body_open = body is None
+        self._retryable = method in IDEMPOTENT and not head.length and not head.chunked
+        self._connection = connection
+        self._sent_at = time.monotonic()
+        connection.begin(
+            RequestHead(
+                b"%b %b HTTP/1.1\r\n%b%b\r\n" % (method, target, lines, framed),
+                is_head=method == b"HEAD",
+                retryable=self._retryable,
+                chunked=head.chunked,
+                content_length=head.length,
+            ),
+            self,
+            body or b"",
+            sent=body is not None,
+        )
+        self._gateway = self._client.server.current.enter()
+        if self._client.is_writing_paused:
+            connection.pause()
+
+    # the client's side
+
+    def body(self, pieces: list[bytes], *, ended: bool, chunked: bool) -> None:
+        """Pieces of the request's body; `ended`: the last ones."""
+        if chunked:
+            pieces = [b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces]
+            if ended:
+                pieces.append(b"0\r\n\r\n")
+        try:
+            if ended:
+                self._body_open = False
+                self._connection.finish(tuple(pieces))
+            elif pieces:
+                waiting = self._connection.put(tuple(pieces))
+                if waiting is not None:
+                    self._client.pause(Pause.UPSTREAM)
+                    waiting.add_done_callback(self._taken)
+        except UpstreamBroken:
+            return  # `broken` says so, or has said so
+
+    def _taken(self, _: asyncio.Future[None]) -> None:
+        self._connection.taken()
+        self._client.go_on(Pause.UPSTREAM)
+
+    def refuse(self, refused: RequestRefused) -> None:
+        """The request's body broke its framing or does not come."""
+        self._connection.abort()
+        if self._is_answered:
+            self._cut(str(refused))
+        else:
+            self._give_to_full_lane(refused)
+
+    def pause_writing(self) -> None:
+        """The client does not take what was written."""
+        self._connection.pause()
+
+    def resume_writing(self) -> None:
+        """It does again."""
+        self._connection.resume()
+
+    def lost(self) -> None:
+        """The client has gone."""
+        self._connection.abort()
+        self._status = _CLIENT_GONE
+        self._close()
+
+    # the upstream's side: see `Receiver`
+
+    def interim(self, status: int, headers: Headers) -> None:
+        """Nothing: the client asked for none."""
+
+    def start(self, head: AnswerHead) -> None:
+        """The final head."""
+        self._status = head.status
+        self._framing = framing = AnswerFraming(
+            head,
+            http_11=True,
+            keep_alive=self._shape.head.keep_alive and not self._client.draining and not self._body_open,
+        )
+        if is_event_stream(head.headers):
+            self._forget = self._client.server.streams.add(
+                self._judged.session, self._route.way.organization, self._credentials, self._on_cut
+            )
+        if framing.states_length:
+            self._unsent = framing.head
+        else:
+            self._client.write(framing.head)
+
+    def data(self, piece: bytes) -> None:
+        """A piece of the body."""
+        framing = self._framing
+        if framing is None:
+            raise UpstreamBroken("a body before its head")
+        if self._unsent:
+            self._client.write(self._unsent + piece)
+            self._unsent = b""
+        else:
+            self._client.write(framing.piece(piece))
+
+    def end(self, trailers: Headers) -> None:  # noqa: ARG002 - the client asked for none
+        """The answer is whole."""
+        framing = self._framing
+        if framing is None:
+            raise UpstreamBroken("an end before its head")
+        rest = self._unsent + framing.last
+        if rest:
+            self._client.write(rest)
+        self._close()
+        self._client.finished(keep_alive=framing.keep_alive)
+
+    def switched(self, head: AnswerHead, tunnel: UpstreamStream) -> None:  # noqa: ARG002 - there is no such answer
+        """Nobody asked for it."""
+        tunnel.abort()
+        self.broken(UpstreamBroken("a 101 that nobody asked for"))
+
+    def broken(self, error: UpstreamError) -> None:
+        """The answer will not become whole."""
+        if self._is_answered:
+            self._cut(str(error))
+        elif self._retryable and isinstance(error, UpstreamBroken) and not self._connection.heard:
+            # An idle connection that was closed as it was taken: what may be sent twice is begun anew.
+            self._client.full_lane(self._raw)
+            self._leave()
+        else:
+            self._give_to_full_lane(error)
+
+    # inside
+
+    @property
+    def _is_answered(self) -> bool:
+        return self._framing is not None and not self._unsent
+
+    def _cut(self, why: str) -> None:
+        # The client must not take what it has for the whole.
+        log.warning("answer_cut", organization=self._route.way.organization.name, error=why)
+        self._close()
+        self._client.cut()
+
+    def _on_cut(self, _why: Cut) -> None:
+        self._connection.abort()
+        self._close()
+        self._client.cut()
+
+    def _give_to_full_lane(self, error: UpstreamError | RequestRefused) -> None:
+        foregone = Foregone(
+            self._facts,
+            self._route.way.organization,
+            self._judged.decision,
+            error,
+            self._started,
+            _milliseconds(time.monotonic() - self._sent_at),
+        )
+        self._client.fail(self._raw, foregone)
+        self._leave()
+
+    def _leave(self) -> None:
+        if self._forget is not None:
+            self._forget()
+        self._client.server.current.leave(self._gateway)
+
+    def _close(self) -> None:
+        """Over, whichever way: one line in the log."""
+        self._leave()
+        ended = time.monotonic()
+        facts = self._facts
+        self._client.server.requests.add(
+            (
+                ended,
+                self._judged.decision.reason,
+                self._route.way.organization.name,
+                facts.kind,
+                facts.method,
+                facts.path,
+                self._status,
+                _milliseconds(ended - self._started),
+                _milliseconds(ended - self._sent_at),
+            )
+        )
+
+
+def _milliseconds(seconds: float) -> float:
+    return round(seconds * 1000, 1)

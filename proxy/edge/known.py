@@ -1,0 +1,162 @@
+"""What is known of one client from its last request: enough to see at a glance that the next one is like it.
+
+A browser sends the same lines again and again. Nothing of this outlives the connection, and nothing of it decides:
+whether the session lives is asked anew on every request.
+"""
+
+from typing import TYPE_CHECKING
+
+from proxy.edge.fast import FastExchange
+from proxy.edge.head import Fields
+from proxy.edge.rules import Route, Rules, Shape, lines_of
+from proxy.errors import RequestRefused, UpstreamBroken
+from proxy.gateway.headers import forwarded, without_our_cookies
+from proxy.gateway.judgement import Credentials, credentials_of
+from proxy.gateway.upstream.request import IDEMPOTENT
+from proxy.model.organization import Organization
+from proxy.model.request import RequestFacts
+from proxy.model.session import Session
+from proxy.policy.peer import Peer, apparent_peer
+
+if TYPE_CHECKING:
+    from proxy.edge.connection import EdgeConnection
+
+_FIELD_VALUE = b"\t" + bytes(range(0x20, 0x7F)) + bytes(range(0x80, 0x100))
+_COOKIE, _COOKIE_LOWER = b"\r\nCookie: ", b"\r\ncookie: "
+
+
+class Known:
+    """One client's."""
+
+    def __init__(self, client: "EdgeConnection") -> None:
+        self._client = client
+        self._rules: Rules | None = None
+        # The peer, by the Host it named; by the whole head where that names hops which count.
+        self._peer_of: object = None
+        self._peer: Peer
+        self._hops = b""
+        # The cookie line's value, and what it holds for one organization.
+        self._value: bytes | None = None
+        self._cookie: bytes | None = None
+        self._cookie_for: Organization | None = None
+        self._credentials = Credentials()
+        self._key = b""
+        self._cookie_line = b""
+
+    def see(self, rules: Rules, block: bytes) -> Shape:
+        """The shape of an HTTP/1.1 head. Raises RequestRefused."""
+        start = block.find(_COOKIE)
+        if start < 0:
+            start = block.find(_COOKIE_LOWER)
+        if start < 0:
+            self._value = None
+            return rules.shape(block, cookie=False)
+        start += len(_COOKIE)
+        end = block.find(b"\r\n", start)
+        if end < 0:
+            end = len(block)
+        value = block[start:end]
+        if value != self._value:
+            if value.translate(None, _FIELD_VALUE):
+                raise RequestRefused(400, "bad_header_value")
+            self._value = value
+        return rules.shape(block[:start] + block[end:], cookie=True)
+
+    def fast(
+        self,
+        rules: Rules,
+        shape: Shape,
+        method: str,
+        target: bytes,
+        raw: bytes,
+        body: bytes | None,
+        started: float,
+    ) -> FastExchange | None:
+        """Begin a request in the fast lane; None: it is the full lane's, and nothing has happened.
+
+        `body`: the whole of it, or None where it follows. Raises RequestRefused(400).
+        """
+        try:
+            self._know_peer(rules, shape)
+        except RequestRefused:
+            return None
+        route = rules.route(self._peer.host, target, method)
+        if route is None or not self._know_cookie(rules, route):
+            return None
+        session: Session | None = None
+        if not route.is_anonymous:
+            session = rules.copy_of(self._key) if self._key else None
+            if session is None:
+                return None
+        return self._begin(rules, shape, route, session, method, raw, body, started)
+
+    def _begin(
+        self,
+        rules: Rules,
+        shape: Shape,
+        route: Route,
+        session: Session | None,
+        method: str,
+        raw: bytes,
+        body: bytes | None,
+        started: float,
+    ) -> FastExchange | None:
+        client, way, peer = self._client, route.way, self._peer
+        named = method.encode()
+        connection = way.pool.lend(client, retryable=body == b"" and named in IDEMPOTENT)
+        if connection is None:
+            return None
+        kind, caused = shape.kind(method, route)
+        facts = RequestFacts(
+            method,
+            route.target,
+            route.path,
+            peer.scheme,
+            peer.host,
+            peer.authority,
+            peer.client_address,
+            kind,
+            caused,
+        )
+        judged = rules.judge(facts, way.organization, session)
+        if judged is None:
+            connection.give_back()
+            return None
+        before, behind = shape.lines(way)
+        lines = before + self._cookie_line + behind + self._hops
+        if judged.session is not None:
+            lines += way.identity(judged.session.principal)
+        client.uses(way.pool)
+        exchange = FastExchange(client, shape, route, facts, judged, self._credentials, raw, started)
+        try:
+            exchange.begin(connection, named, lines, body)
+        except UpstreamBroken:
+            return None
+        return exchange
+
+    def _know_peer(self, rules: Rules, shape: Shape) -> None:
+        """Raises RequestRefused for a Host, or hops, that the full lane refuses."""
+        key: object = shape if shape.forwarding and rules.trusts else shape.host
+        if rules is self._rules and key == self._peer_of:
+            return
+        client = self._client
+        self._peer = apparent_peer(client.address, client.is_tls, shape.head.fields, rules.gateway.trusted)
+        self._hops = lines_of(forwarded(self._peer))
+        self._peer_of, self._rules = key, rules
+        self._cookie_for = None
+
+    def _know_cookie(self, rules: Rules, route: Route) -> bool:
+        """False where the full lane is to refuse it."""
+        value, organization = self._value, route.way.organization
+        if value is self._cookie and organization is self._cookie_for:
+            return True
+        raw = [] if value is None else [(b"cookie", value.strip(b" \t"))]
+        try:
+            self._credentials = credentials = credentials_of(Fields(raw), self._peer.scheme, organization)
+        except RequestRefused:
+            return False
+        self._key = rules.key_of(credentials.cookie, organization.name) if credentials.cookie else b""
+        left = None if value is None else without_our_cookies(value.strip(b" \t"))
+        self._cookie_line = b"" if left is None else b"Cookie: %b\r\n" % left
+        self._cookie, self._cookie_for = value, organization
+        return True
