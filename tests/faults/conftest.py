@@ -85,12 +85,19 @@ class Site:
 
 
 @pytest.fixture
-async def site(tmp_path, redis_url):
+def workers() -> int:
+    """How many share the port; a test may parametrize it."""
+    return 1
+
+
+@pytest.fixture
+async def site(tmp_path, redis_url, workers):
     upstream, port = LoadUpstream(), free_port()
     organization = {"upstream": f"http://127.0.0.1:{port}"}
     async with contextlib.AsyncExitStack() as stack:
         await stack.enter_async_context(served(upstream.application(), port))
-        made = World(tmp_path, time.time, within=False, state=redis_url, organization=organization)
+        keys = {"state": redis_url, "organization": organization, "workers": workers}
+        made = World(tmp_path, time.time, within=False, **keys)
         world = await stack.enter_async_context(made)
         config = world.write_configuration(world.port)
         process = ProxyProcess(config, FileClock(tmp_path / "clock"), tmp_path, "proxy")

@@ -104,6 +104,7 @@ async def test_a_broken_configuration_is_refused_whole_and_all_goes_on(site):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("workers", [1, 2])
 async def test_many_reloads_in_a_row_cost_nobody_anything(site, other_port):
     """Some told by SIGHUP, some seen by the proxy itself; the application moves with each."""
     port, _ = other_port

@@ -112,5 +112,6 @@ async def test_nobody_is_signed_out_and_no_sign_in_fails_while_the_secret_is_rot
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("workers", [1, 2])
 async def test_the_same_with_many_more_of_both(site):
     await rotated_under(site, each=12, arrivals=60)
