@@ -37,6 +37,7 @@ async def stop_under(load: Load, site, seconds: float) -> None:
     print(f"{sum(tally.answered.values())} answers, stopped in {took:.2f} s, {tally.refused} refused")
 
 
+@pytest.mark.parametrize("workers", [1, 2])
 async def test_nothing_in_flight_is_lost_at_a_stop(site):
     async with Load(site.port, site.cookies) as load:
         load.begin()
