@@ -20,8 +20,8 @@ class SessionsPort(Protocol):
     async def load(self, cookie: str | None, organization: str, *, past_cache: bool = False) -> SessionLookup:
         """Whose cookie it is; `past_cache` asks the store itself. Never raises StoreUnavailable."""
 
-    async def end(self, session: Session, ending: Ending) -> None:
-        """End a session. Idempotent. Raises StoreUnavailable."""
+    async def end(self, session: Session, ending: Ending) -> bool:
+        """End a session; whether this very call ended it. Idempotent. Raises StoreUnavailable."""
 
     def note_activity(self, session: Session, now: Instant, inactivity: Seconds | None) -> None:
         """The user was there at this instant."""

@@ -44,10 +44,11 @@ class SessionsInHand:
             return self.stored[cookie]
         return self.known.get(cookie, NoSession())
 
-    async def end(self, session, ending) -> None:
+    async def end(self, session, ending) -> bool:
         if self.store_down:
             raise StoreUnavailable("the test took it away")
         self.ended.append((session, ending))
+        return len(self.ended) == 1
 
     def note_activity(self, session, now, _inactivity) -> None:
         self.active.append((session, now))
