@@ -74,12 +74,13 @@ class GuardedRedis:
         self._process.wait()
 
     def used(self) -> set[str]:
-        """The commands that anybody ran, by themselves or in scripts, as an ACL names them."""
-        return {name.removeprefix("cmdstat_") for name in self.admin.info("commandstats")}
+        """The commands that anybody ran, by themselves or in scripts; those within `SCRIPT` count as one, as before 7."""
+        return {name.removeprefix("cmdstat_").partition("|")[0] for name in self.admin.info("commandstats")}
 
     def refused(self) -> list[str]:
         """What users were kept from, by Redis's own record; but for a client's name and version, which nobody needs."""
-        return [entry["object"] for entry in self.admin.acl_log() if entry["object"] != "client|setinfo"]
+        objects = [entry["object"] for entry in self.admin.acl_log()]
+        return [name for name in objects if name not in ("client", "client|setinfo")]
 
     def client(self, user: str, password: str) -> redis.Redis:
         once = Retry(NoBackoff(), 0)
