@@ -74,7 +74,7 @@ class GuardedRedis:
         self._process.wait()
 
     def used(self) -> set[str]:
-        """The commands that anybody ran, by themselves or in scripts; those within `SCRIPT` count as one, as before 7."""
+        """The commands that anybody ran, by themselves or in scripts; `SCRIPT LOAD` is one, as before Redis 7."""
         return {name.removeprefix("cmdstat_").partition("|")[0] for name in self.admin.info("commandstats")}
 
     def refused(self) -> list[str]:
