@@ -105,11 +105,13 @@ class SignInRefused(ClaimsProxyError):
     """A sign-in that came back may not be completed.
 
     `reason` is a stable snake_case word (`state_unknown`, `other_browser`, `provider_refused`, `credentials_owed`, …).
+    `principal`: whom a verified token named, for the audit; empty where none did.
     """
 
-    def __init__(self, reason: str, detail: str = "") -> None:
+    def __init__(self, reason: str, detail: str = "", *, principal: str = "") -> None:
         super().__init__(f"{reason}: {detail}" if detail else reason)
         self.reason = reason
+        self.principal = principal
 
 
 class UpstreamError(ClaimsProxyError):

@@ -126,12 +126,13 @@ class Supervisor:
                 raise CannotStart(why)
 
     async def close(self, drain_seconds: Seconds = 30.0) -> None:  # noqa: ARG002 - workers know how long they may
-        """Let all workers finish what is in flight, then let go of the sockets."""
+        """Take no further client, and let all workers finish what is in flight."""
         await end_tasks(self._keepers.values())
-        await asyncio.gather(*(worker.stop() for worker in self._workers.values()))
-        self._workers.clear()
+        # The workers' own hold the port until they close it, and with it what the kernel has connected by then.
         for each in self._sockets:
             each.close()
+        await asyncio.gather(*(worker.stop() for worker in self._workers.values()))
+        self._workers.clear()
 
 
 def _refuse_what_needs_a_restart(before: Deployment, after: Deployment) -> None:

@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import os
+import pwd
 import time
 from collections.abc import AsyncIterator, Coroutine
 from datetime import UTC, datetime
@@ -9,15 +11,18 @@ from pathlib import Path
 from typing import Any
 
 import click
+import structlog
 from rich.console import Console
 from rich.table import Table
 
 from proxy.app import sessions_of
 from proxy.cli.output import complain, config_option, load_or_exit
-from proxy.errors import StoreUnavailable
+from proxy.errors import CannotStart, StoreUnavailable
 from proxy.model.deployment import Deployment
 from proxy.model.session import EndReason
 from proxy.observability.audit import Audit, AuditEvent
+from proxy.observability.audit_file import AuditFile
+from proxy.pages.reference import make_reference
 from proxy.sessions.service import Sessions, Summary
 
 _IN_MEMORY = 'sessions in "memory:" are known to the running proxy alone; with state: redis://… they could be listed'
@@ -117,9 +122,30 @@ def _instant(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
+def _audit_file(deployment: Deployment) -> AuditFile | None:
+    """The file that the proxy writes, too. Where it cannot be used revoking goes on: the events are then shown."""
+    path = deployment.observability.audit_file
+    try:
+        return AuditFile(path) if path else None
+    except CannotStart as error:
+        complain(str(error))
+        return None
+
+
+def _account() -> str:
+    """The account of the operating system that runs this; its number where it has no name, as in containers."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return str(os.getuid())
+
+
 async def _revoke(deployment: Deployment, organization: str | None, user: str | None, session_id: str | None) -> None:
-    live, audit, count = _live(deployment), Audit(), 0
+    live, count = _live(deployment), 0
     now = time.time()  # noqa: TID251 - as above
+    file = _audit_file(deployment)
+    audit, by = Audit(file), _account()
+    structlog.contextvars.bind_contextvars(reference=make_reference())
     try:
         async for summary in _every(live, organization):
             named = user is not None and user.casefold() == (summary.upn or summary.name).casefold()
@@ -132,8 +158,12 @@ async def _revoke(deployment: Deployment, organization: str | None, user: str | 
                     organization=summary.organization,
                     principal=summary.upn or summary.name,
                     reason=EndReason.REVOKED,
+                    session=summary.reference.id_hash,
+                    by=by,
                 )
     finally:
+        if file is not None:
+            file.close()
         await live.close()
     click.echo(f"{count} session{'s' if count != 1 else ''} ended.")
     if not count:

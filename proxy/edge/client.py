@@ -8,7 +8,7 @@ from enum import Enum, auto
 from math import inf
 from typing import TYPE_CHECKING, cast
 
-from proxy.gateway.connection import LAST_REQUEST_SECONDS
+from proxy.gateway import connection
 from proxy.gateway.sockets import address_of, hang_up, has_unread, reset
 from proxy.model.time import Seconds
 
@@ -48,7 +48,7 @@ class Client(asyncio.Protocol):
         self.transport: asyncio.Transport
         self.write: Callable[[bytes], None] = nowhere
         self.awaits = Awaits.REQUEST
-        self.quiet_since = 0.0
+        self._quiet_since = 0.0
         self._pauses: set[Pause] = set()
 
     # what is decided above
@@ -108,7 +108,7 @@ class Client(asyncio.Protocol):
             self.cut()
         elif self.deadline > now:
             if self.draining and not self.ending:
-                self._end_if_quiet(now)
+                self._close_if_quiet()
         elif self.awaits is Awaits.REQUEST:
             self._hang_up()
         else:
@@ -118,10 +118,10 @@ class Client(asyncio.Protocol):
         """Take no request without saying that it is the last, and end once none comes."""
         if not self.draining:
             self.draining = True
-            self.quiet_since = time.monotonic()
+            self._quiet_since = time.monotonic()
 
-    def _end_if_quiet(self, now: float) -> None:
-        quiet = self.is_idle and now >= self.quiet_since + LAST_REQUEST_SECONDS
+    def _close_if_quiet(self) -> None:
+        quiet = self.is_idle and time.monotonic() >= self._quiet_since + connection.LAST_REQUEST_SECONDS
         if quiet and not has_unread(self.transport):
             self._hang_up()
 

@@ -227,9 +227,9 @@ class EdgeConnection(Client):
         if not keep_alive:
             self.close()
             return
-        self.quiet_since = time.monotonic()
+        self._quiet_since = time.monotonic()
         self.awaits = Awaits.REQUEST
-        self.deadline = self.quiet_since + self.server.bounds.keep_alive_seconds
+        self.deadline = self._quiet_since + self.server.bounds.keep_alive_seconds
         if self._held:
             held, self._held = self._held, b""
             self.go_on(Pause.PIPELINED)

@@ -177,7 +177,11 @@ class FastExchange:
         )
         if is_event_stream(head.headers):
             self._forget = self._client.server.streams.add(
-                self._judged.session, self._route.way.organization, self._credentials, self._on_cut
+                self._judged.session,
+                self._route.way.organization,
+                self._credentials,
+                self._on_cut,
+                self._facts.client_address,
             )
         if framing.states_length:
             self._unsent = framing.head

@@ -11,7 +11,7 @@ from proxy.errors import RequestRefused, UpstreamError
 from proxy.gateway.framing import AnswerFraming
 from proxy.gateway.headers import RawHeaders, UpstreamHeaders, from_upstream
 from proxy.gateway.judgement import Credentials
-from proxy.gateway.streams import Cut, OpenStreams
+from proxy.gateway.streams import Cut, OnCut, OpenStreams
 from proxy.gateway.upstream import Upstream, UpstreamRequest, UpstreamResponse, UpstreamStream
 from proxy.gateway.websocket import Tunnel
 from proxy.gateway.written import (
@@ -159,12 +159,17 @@ class Forwarder:
             response.close()
             connection_of(passage.request).abort()
 
-        return self.streams.add(passage.session, passage.organization, passage.credentials, on_cut)
+        return self._add(passage, on_cut)
+
+    def _add(self, passage: Passage, on_cut: OnCut) -> Callable[[], None]:
+        return self.streams.add(
+            passage.session, passage.organization, passage.credentials, on_cut, passage.facts.client_address
+        )
 
     async def _tunnel(self, passage: Passage, response: UpstreamResponse, stream: UpstreamStream) -> web.StreamResponse:
         request = passage.request
         tunnel = Tunnel(request, stream)
-        forget = self.streams.add(passage.session, passage.organization, passage.credentials, tunnel.cut)
+        forget = self._add(passage, tunnel.cut)
         try:
             switching = [*from_upstream(response.headers), *_SWITCHING]
             await send(request, head_bytes(response.status, response.reason, switching))

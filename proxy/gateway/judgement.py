@@ -11,7 +11,7 @@ from proxy.gateway.ports import BearerLookup, RulesFor, SessionsPort
 from proxy.model.decision import Challenge, Decision, Ending, Forward, Reason, Refuse, SignIn
 from proxy.model.organization import Organization
 from proxy.model.request import RequestFacts
-from proxy.model.session import CannotTell, EndReason, Live, NoSession, Session, SessionLookup
+from proxy.model.session import BearerRefused, CannotTell, EndReason, Live, NoSession, Session, SessionLookup
 from proxy.model.time import Instant
 from proxy.observability.audit import Audit, AuditEvent
 from proxy.policy.access import is_anonymous
@@ -22,6 +22,8 @@ from proxy.sessions.cookie import cookie_names, read_cookies
 log = structlog.get_logger("gateway")
 
 _NOBODY = NoSession()
+# Somebody showed who he is, and may not. That nobody is signed in is no refusal.
+_REFUSALS = frozenset({Reason.NO_ACCESS, Reason.BEARER_REFUSED})
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -57,8 +59,8 @@ def credentials_of(headers: HeaderLines, scheme: str, organization: Organization
     if len(authorizations) > 1:
         raise RequestRefused(400, "duplicate_authorization")
     cookies = read_cookies(headers.getall("cookie", ()))
-    scheme, _, token = authorizations[0].partition(" ") if authorizations else ("", "", "")
-    if scheme.lower() == "bearer":
+    means, _, token = authorizations[0].partition(" ") if authorizations else ("", "", "")
+    if means.lower() == "bearer":
         return Credentials(bearer=token.strip(" \t"))
     return Credentials(cookie=cookies.get(cookie_names(organization.cookie_suffix, secure=scheme == "https").session))
 
@@ -95,6 +97,9 @@ class Judge:
             now = self._clock()
             decision = decide(facts, organization, lookup, rules, now)
         session = lookup.session if isinstance(lookup, Live) else None
+        if decision.reason in _REFUSALS:
+            rule = lookup.reason if isinstance(lookup, BearerRefused) else None
+            self.record_refusal(decision, facts, organization, session, rule)
         if isinstance(decision, SignIn | Challenge) and decision.ending and session:
             ended = await self._end(session, decision.ending, facts.client_address)
             return Judged(decision if ended else Refuse(503, Reason.STORE_UNREACHABLE), None, now)
@@ -121,8 +126,28 @@ class Judge:
         """Whether a session of a connection that stays open has reached a limit, as far as its copy here tells."""
         return ending(session, self._rules_for(organization), self._clock()) is not None
 
+    def record_refusal(
+        self,
+        decision: Decision,
+        facts: RequestFacts,
+        organization: Organization,
+        session: Session | None,
+        rule: str | None = None,
+    ) -> None:
+        """Audit that a request was refused for whose it is; `rule`: which one a bearer token broke."""
+        self._audit.record(
+            AuditEvent.REFUSED,
+            organization=organization.name,
+            principal=_name_of(session) if session else "",
+            reason=decision.reason,
+            client_address=facts.client_address,
+            method=facts.method,
+            path=facts.path,
+            rule=rule,
+        )
+
     async def still_live(
-        self, session: Session, organization: Organization, credentials: Credentials
+        self, session: Session, organization: Organization, credentials: Credentials, client_address: str = ""
     ) -> Session | None:
         """The session of a connection that stays open, as it is now; None where it must not carry anything further.
 
@@ -137,7 +162,7 @@ class Judge:
         reached = ending(lookup.session, self._rules_for(organization), self._clock())
         if reached is None:
             return lookup.session
-        await self._end(lookup.session, reached, "")
+        await self._end(lookup.session, reached, client_address)
         return None
 
     async def _load(
@@ -151,22 +176,28 @@ class Judge:
 
     async def _end(self, session: Session, ended: Ending, client_address: str) -> bool:
         """Whether the session is ended in the store; a bearer's was never there."""
-        if session.is_bearer:
+        if session.reference is None:
             return True
         try:
-            await self._sessions.end(session, ended)
+            by_us = await self._sessions.end(session, ended)
         except StoreUnavailable as error:
             log.warning("session_not_ended", organization=session.organization, reason=ended.reason, error=str(error))
             return False
-        self._audit.record(
-            AuditEvent.SESSION_EXPIRED,
-            organization=session.organization,
-            principal=session.principal.upn or session.principal.name,
-            reason=ended.reason,
-            client_address=client_address,
-            limit_at=ended.at,
-        )
+        if by_us:
+            self._audit.record(
+                AuditEvent.SESSION_EXPIRED,
+                organization=session.organization,
+                principal=_name_of(session),
+                reason=ended.reason,
+                client_address=client_address,
+                session=session.reference.id_hash,
+                limit_at=ended.at,
+            )
         return True
+
+
+def _name_of(session: Session) -> str:
+    return session.principal.upn or session.principal.name
 
 
 def _ends_idle(decision: Decision) -> bool:

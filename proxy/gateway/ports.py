@@ -26,8 +26,8 @@ class SessionsPort(Protocol):
     def copy(self, key: bytes) -> Session | None:
         """This worker's own copy, where it may answer by itself. No I/O."""
 
-    async def end(self, session: Session, ending: Ending) -> None:
-        """End a session. Idempotent. Raises StoreUnavailable."""
+    async def end(self, session: Session, ending: Ending) -> bool:
+        """End a session; whether this very call ended it. Idempotent. Raises StoreUnavailable."""
 
     def note_activity(self, session: Session, now: Instant, inactivity: Seconds | None) -> None:
         """The user was there at this instant."""

@@ -43,6 +43,8 @@ class _Stream:
     organization: Organization
     credentials: Credentials
     on_cut: OnCut
+    client_address: str
+    reference: str
 
 
 class OpenStreams:
@@ -82,13 +84,20 @@ class OpenStreams:
             self._task = None
 
     def add(
-        self, session: Session | None, organization: Organization, credentials: Credentials, on_cut: OnCut
+        self,
+        session: Session | None,
+        organization: Organization,
+        credentials: Credentials,
+        on_cut: OnCut,
+        client_address: str = "",
     ) -> Callable[[], None]:
         """Keep an eye on a stream; `on_cut` is called once, at most. Returns what takes the stream off the list.
 
-        `session` None: the path is anonymous, only a stop cuts it.
+        `session` None: the path is anonymous, only a stop cuts it. Called while the request is dealt with that opens
+        it: what is logged and audited of its end carries that request's reference.
         """
-        stream = _Stream(session, organization, credentials, on_cut)
+        reference = structlog.contextvars.get_contextvars().get("reference", "")
+        stream = _Stream(session, organization, credentials, on_cut, client_address, reference)
         self._streams.add(stream)
         if (late := self._unwanted(stream)) is not None:
             # Its request came before the stop or the reload did. It is cut once its holder has it.
@@ -131,7 +140,9 @@ class OpenStreams:
     async def _check(self, stream: _Stream, judge: Judge) -> None:
         if stream.session is None:
             return
-        session = await judge.still_live(stream.session, stream.organization, stream.credentials)
+        # Each check is a task of its own, so this is bound for it alone.
+        structlog.contextvars.bind_contextvars(reference=stream.reference)
+        session = await judge.still_live(stream.session, stream.organization, stream.credentials, stream.client_address)
         if session is None:
             self._cut(stream, Cut.SESSION_ENDED)
         else:

@@ -1,12 +1,19 @@
 """Audit events: what an auditor asks for, one line each, with names and fields that stay.
 
-Schema, version 1: `audit` (1), `event`, `organization`, `principal` (UPN, else name), `reason`, `client_address`, and
-`reference` where a request caused it; further facts by name. No event carries a token, a code or a cookie.
+`docs/audit.md` says what each event and field means, `docs/audit.schema.json` says it to programs. Every event has
+`at`, `event`, `audit` (the schema's version), `organization`, `principal` (UPN, else name), `reason`, `client_address`
+and `reference` (what the person was shown and the log's lines carry); a text that does not apply is empty. Further
+facts by name. No event carries a token, a code or a cookie.
 """
 
+from collections.abc import Callable
 from enum import StrEnum
+from typing import TypeAlias
 
 import structlog
+
+from proxy.observability import logs
+from proxy.observability.audit_file import AuditFile, Facts, to_log
 
 SCHEMA_VERSION = 1
 
@@ -22,11 +29,19 @@ class AuditEvent(StrEnum):
     REFUSED = "refused"
 
 
-class Audit:
-    """Writes audit events to the log `audit`."""
+OnEvent: TypeAlias = Callable[[AuditEvent, str, str], None]
+"""Told of each event once: which, whose organization, its reason."""
 
-    def __init__(self) -> None:
-        self._log = structlog.get_logger("audit")
+# The instants of the log, so that the two can be laid side by side.
+_stamp = structlog.processors.TimeStamper(fmt="iso", utc=True, key="at")
+
+
+class Audit:
+    """Writes audit events to `file`, or to the log `audit` where there is none."""
+
+    def __init__(self, file: AuditFile | None = None, *, on_event: OnEvent | None = None) -> None:
+        self._file = file
+        self._on_event = on_event
 
     def record(
         self,
@@ -38,13 +53,26 @@ class Audit:
         client_address: str = "",
         **facts: str | float | None,
     ) -> None:
-        """Write one event. Raises ValueError for an event that `AuditEvent` does not list."""
-        self._log.info(
-            AuditEvent(event).value,
-            audit=SCHEMA_VERSION,
-            organization=organization,
-            principal=principal,
-            reason=reason,
-            client_address=client_address,
-            **facts,
-        )
+        """Write one event; the request's reference is added. A fact of None is left out.
+
+        Raises ValueError for an event that `AuditEvent` does not list.
+        """
+        known = AuditEvent(event)
+        line: Facts = {
+            "at": str(_stamp(None, "info", {})["at"]),
+            "event": known.value,
+            "audit": SCHEMA_VERSION,
+            "organization": organization,
+            "principal": principal,
+            "reason": str(reason),
+            "client_address": client_address,
+            "reference": str(structlog.contextvars.get_contextvars().get("reference", "")),
+        }
+        line |= {name: value for name, value in facts.items() if value is not None}
+        if self._file is None:
+            to_log([line])
+        else:
+            logs.redact(None, "info", line)
+            self._file.write(line)
+        if self._on_event is not None:
+            self._on_event(known, organization, str(reason))

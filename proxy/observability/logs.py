@@ -47,7 +47,8 @@ def _not_below(threshold: int) -> structlog.typing.Processor:
     levels = logging.getLevelNamesMapping()
 
     def drop(_logger: object, method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
-        if levels.get(method.upper(), threshold) < threshold:
+        # An audit trail has no level: what is to be known of it must not depend on how much else is.
+        if levels.get(method.upper(), threshold) < threshold and "audit" not in event:
             raise structlog.DropEvent
         return event
 
@@ -90,7 +91,8 @@ def configure(*, level: str = "info", log_format: str = "auto", stream: TextIO |
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
+        # An audit event brings the instant it was recorded at.
+        structlog.processors.MaybeTimeStamper(fmt="iso", utc=True, key="at"),
     ]
     # A traceback is text like any other and is redacted after it was made.
     finish: list[structlog.typing.Processor] = [redact, renderer]

@@ -195,8 +195,8 @@ class Sessions:
             await self._store.end(EndOrder(place, new.organization, EndReason.REPLACED, new.now))
         self._heart.ended(place, EndReason.REPLACED)
 
-    async def end(self, session: Session, ending: Ending) -> None:
-        """End a session everywhere. Idempotent. Raises StoreUnavailable.
+    async def end(self, session: Session, ending: Ending) -> bool:
+        """End a session everywhere; whether this very call ended it. Idempotent. Raises StoreUnavailable.
 
         One ended for inactivity lives on where another worker has seen its user since. A bearer's was never stored:
         only its mark is.
@@ -214,11 +214,12 @@ class Sessions:
         )
         ended = await self._store.end(order) if place else False
         if not ended and place and idle:
-            return
+            return False
         if order.owes_credentials or order.signs_out:
             await self._mark_all(session.principal.key, order)
         if place:
             self._heart.ended(place, ending.reason)
+        return ended
 
     async def _mark_all(self, principal_key: str, order: EndOrder) -> None:
         """Marks lie under every tag of the principal, or a sign-in under way under another would not see them."""

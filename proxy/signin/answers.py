@@ -2,12 +2,16 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TypeAlias
 from urllib.parse import quote
 
 from aiohttp import web
 
 from proxy.errors import ProviderError, ProviderUnavailable, SignInRefused, StoreUnavailable, TokenRefused
 from proxy.pages.render import Page, Pages
+
+SignInFault: TypeAlias = SignInRefused | TokenRefused | ProviderError | StoreUnavailable
+"""Why a sign-in that came back is not completed."""
 
 _NO_STORE = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
 
@@ -71,7 +75,7 @@ def sign_in_path(mount: str, return_to: str) -> str:
     return f"{mount}/sign-in?return={quote(return_to, safe='/')}"
 
 
-def reason_of(error: SignInRefused | TokenRefused | ProviderError | StoreUnavailable) -> str:
+def reason_of(error: SignInFault) -> str:
     """The stable word for what went wrong, for log, audit and page."""
     match error:
         case SignInRefused():

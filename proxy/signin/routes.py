@@ -31,7 +31,7 @@ from proxy.sessions.cookie import expire_cookie, set_cookie
 from proxy.sessions.service import Created, CredentialsOwed, NewSession
 from proxy.signin import login_state as login
 from proxy.signin import loop, oidc
-from proxy.signin.answers import failed, reason_of, redirect, sign_in_path, with_cookies
+from proxy.signin.answers import SignInFault, failed, reason_of, redirect, sign_in_path, with_cookies
 from proxy.signin.departure import Departures
 from proxy.signin.provider import Provider, TokenResponse
 from proxy.signin.visit import Doorman, Visit
@@ -96,7 +96,7 @@ class SignInRoutes:
             return web.Response(status=405, headers={"Allow": "GET, HEAD"})
         wanted = request.query.getall("return", [])
         if organization is None or len(wanted) > 1:
-            return self._nowhere(request, organization, "bad_request")
+            return self._nowhere(request, facts, organization, "bad_request")
         return_to = _return_to(wanted, organization)
         visit = await self._doorman.visit(request, facts, organization)
         if self._doorman.is_good(visit):
@@ -111,7 +111,7 @@ class SignInRoutes:
     async def _set_out(self, visit: Visit, return_to: str) -> web.StreamResponse:
         state = loop.next_loop_state(self._loop(visit), loop.LoopEvent.STARTED, self._clock())
         if state.is_loop:
-            self._refused(visit, "loop")
+            self._refused(visit.facts, visit.organization, "loop")
             return self._failed(visit, "loop", return_to)
         answer = await self._leave(visit, return_to, ask_for_credentials=self._doorman.owes(visit))
         return with_cookies(answer, [self._loop_cookie(visit, state)] if state.challenged else [])
@@ -121,7 +121,7 @@ class SignInRoutes:
     ) -> web.StreamResponse:
         """The OIDC redirect URI. A form_post goes on as a GET: a cross-site POST carries no Lax cookie."""
         if request.method == "POST":
-            return await self._posted(request)
+            return await self._posted(request, facts)
         if request.method != "GET":
             return web.Response(status=405, headers={"Allow": "GET, POST"})
         try:
@@ -129,12 +129,12 @@ class SignInRoutes:
             state, known = self._opened(answer.get("state"), facts, organization)
         except SignInRefused as refused:
             home = await self._home(request, facts, organization) if refused.reason == "state_unknown" else None
-            return self._nowhere(request, organization, refused.reason) if home is None else home
+            return self._nowhere(request, facts, organization, refused.reason) if home is None else home
         visit = await self._doorman.visit(request, facts, known)
         try:
             return await self._complete(visit, state, answer)
         except (SignInRefused, TokenRefused, ProviderError, StoreUnavailable) as error:
-            return self._gave_up(visit, state, reason_of(error), str(error))
+            return self._gave_up(visit, state, error)
 
     def _opened(
         self, sealed: str | None, facts: RequestFacts, organization: Organization | None
@@ -155,20 +155,23 @@ class SignInRoutes:
         visit = await self._doorman.visit(request, facts, organization)
         return redirect(302, f"{organization.path}/") if self._doorman.is_good(visit) else None
 
-    def _nowhere(self, request: web.Request, organization: Organization | None, reason: str) -> web.Response:
+    def _nowhere(
+        self, request: web.Request, facts: RequestFacts, organization: Organization | None, reason: str
+    ) -> web.Response:
         """An answer that belongs to no sign-in of ours: where the person wanted to go is not known."""
         log.info("sign_in_failed", reason=reason)
+        self._refused(facts, organization, reason)
         if organization is None:
             return failed(self._pages, request, reason, sign_in=None, organization=None)
         path = sign_in_path(self._mount(organization), f"{organization.path}/")
         return failed(self._pages, request, reason, sign_in=path, organization=organization.friendly_name)
 
-    async def _posted(self, request: web.Request) -> web.StreamResponse:
+    async def _posted(self, request: web.Request, facts: RequestFacts) -> web.StreamResponse:
         form = await request.post()
         try:
             given = _once_each(form)
         except SignInRefused as refused:
-            return self._nowhere(request, None, refused.reason)
+            return self._nowhere(request, facts, None, refused.reason)
         return redirect(303, f"{request.path}?{urlencode(given)}")
 
     async def _complete(self, visit: Visit, state: login.LoginState, answer: Mapping[str, str]) -> web.StreamResponse:
@@ -231,7 +234,8 @@ class SignInRoutes:
         """Credentials are owed: ask for them once; whoever comes back without them gets a page."""
         if state.retried or state.asked_at is not None:
             reason = "no_authentication_instant" if token.authenticated_at is None else "credentials_owed"
-            raise SignInRefused(reason, "asked for credentials, and none newer than the mark came")
+            detail = "asked for credentials, and none newer than the mark came"
+            raise SignInRefused(reason, detail, principal=token.principal.upn or token.principal.name)
         return await self._leave(visit, state.return_to, ask_for_credentials=True, again=state)
 
     def _arrive(self, visit: Visit, state: login.LoginState, made: Created) -> web.StreamResponse:
@@ -242,6 +246,7 @@ class SignInRoutes:
             principal=session.principal.upn or session.principal.name,
             client_address=visit.facts.client_address,
             client_kind=str(session.client_kind),
+            session=session.reference.id_hash if session.reference else None,
         )
         loops = loop.next_loop_state(self._loop(visit), loop.LoopEvent.COMPLETED, self._clock())
         same_site = visit.organization.same_site
@@ -271,19 +276,24 @@ class SignInRoutes:
             raise SignInRefused("state_expired")
         raise SignInRefused("other_browser", "no login cookie for this state")
 
-    def _gave_up(self, visit: Visit, state: login.LoginState, reason: str, detail: str) -> web.StreamResponse:
-        log.warning("sign_in_failed", reason=reason, detail=detail, organization=visit.organization.name)
-        self._refused(visit, reason)
+    def _gave_up(self, visit: Visit, state: login.LoginState, error: SignInFault) -> web.StreamResponse:
+        reason = reason_of(error)
+        log.warning("sign_in_failed", reason=reason, detail=str(error), organization=visit.organization.name)
+        principal = error.principal if isinstance(error, SignInRefused) else ""
+        self._refused(visit.facts, visit.organization, reason, principal)
         response = self._failed(visit, reason, state.return_to)
         kept = reason in ("store_unreachable", "other_browser")
         return response if kept else with_cookies(response, [self._expired_login(visit, state)])
 
-    def _refused(self, visit: Visit, reason: str) -> None:
+    def _refused(
+        self, facts: RequestFacts, organization: Organization | None, reason: str, principal: str = ""
+    ) -> None:
         self._audit.record(
             AuditEvent.SIGN_IN_REFUSED,
-            organization=visit.organization.name,
+            organization=organization.name if organization else "",
+            principal=principal,
             reason=reason,
-            client_address=visit.facts.client_address,
+            client_address=facts.client_address,
         )
 
     def _failed(self, visit: Visit, reason: str, return_to: str) -> web.Response:

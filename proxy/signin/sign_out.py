@@ -34,8 +34,8 @@ class SignOutSessions(Protocol):
     async def load(self, cookie: str | None, organization: str, *, past_cache: bool = False) -> SessionLookup:
         """Whose cookie it is."""
 
-    async def end(self, session: Session, ending: Ending) -> None:
-        """End it everywhere. Raises StoreUnavailable."""
+    async def end(self, session: Session, ending: Ending) -> bool:
+        """End it everywhere; whether this very call did. Raises StoreUnavailable."""
 
     async def id_token(self, cookie: str, organization: str) -> str | None:
         """The id token of the session. Raises StoreUnavailable."""
@@ -134,12 +134,15 @@ class SignOutRoutes:
         reached = ending(session, rules, now)
         # Signing out after a limit was reached does not make it unreached.
         owes = rules.sign_out_owes_credentials or (reached is not None and reached.owes_credentials)
-        await self._sessions.end(session, Ending(EndReason.SIGNED_OUT, now, owes_credentials=owes))
+        if not await self._sessions.end(session, Ending(EndReason.SIGNED_OUT, now, owes_credentials=owes)):
+            return
         self._audit.record(
             AuditEvent.SIGNED_OUT,
             organization=organization.name,
             principal=session.principal.upn or session.principal.name,
+            reason=EndReason.SIGNED_OUT,
             client_address=facts.client_address,
+            session=session.reference.id_hash if session.reference else None,
         )
 
     async def _next_stop(

@@ -31,11 +31,13 @@ async def stop_under(load: Load, site, seconds: float) -> None:
     assert site.errors() == []
     assert "requests_cut" not in site.events()
     assert site.events()[-1] == "stopped"
-    assert max(seen_before) < stopped_at - 0.5
-    assert min(await site.seen()) > stopped_at - 0.5
+    seen = await site.seen()
+    assert max(seen_before) < min(seen)
+    assert min(seen) > stopped_at - 1
     print(f"{sum(tally.answered.values())} answers, stopped in {took:.2f} s, {tally.refused} refused")
 
 
+@pytest.mark.parametrize("workers", [1, 2])
 async def test_nothing_in_flight_is_lost_at_a_stop(site):
     async with Load(site.port, site.cookies) as load:
         load.begin()

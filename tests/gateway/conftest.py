@@ -57,10 +57,11 @@ class SessionsInHand:
         self.looked_up += 1
         return lookup.session
 
-    async def end(self, session, ending) -> None:
+    async def end(self, session, ending) -> bool:
         if self.store_down:
             raise StoreUnavailable("the test took it away")
         self.ended.append((session, ending))
+        return len(self.ended) == 1
 
     def note_activity(self, session, now, _inactivity) -> None:
         self.active.append((session, now))
@@ -86,6 +87,7 @@ class Stage:
     sessions: SessionsInHand
     session: Session
     bearers: dict[str, SessionLookup]
+    current: CurrentGateway
     connect: Callable[[], "asyncio.Future[RawClient]"]
     cookie: bytes = b"Cookie: claims-session=alice\r\n"
 
@@ -168,7 +170,8 @@ async def stage(upstream, clock, lane):
                 audit=Audit(),
             )
             streams.follow(gateway.judge, listed)
-            server = await serve(CurrentGateway(gateway), streams, "127.0.0.1", 0, lane=lane)
+            current = CurrentGateway(gateway)
+            server = await serve(current, streams, "127.0.0.1", 0, lane=lane)
             stack.push_async_callback(server.close, 0)
 
             async def connect() -> RawClient:
@@ -176,6 +179,6 @@ async def stage(upstream, clock, lane):
                 stack.push_async_callback(client.close)
                 return client
 
-            return Stage(server, streams, upstream, pools, sessions, session, bearers, connect)
+            return Stage(server, streams, upstream, pools, sessions, session, bearers, current, connect)
 
         yield make

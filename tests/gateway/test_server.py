@@ -5,14 +5,13 @@ import os
 import socket
 import ssl
 import time
-from types import SimpleNamespace
 
 import pytest
 from structlog.testing import capture_logs
 
 from proxy.app.trust import server_tls
+from proxy.edge.server import serve
 from proxy.gateway import connection
-from proxy.gateway.server import serve
 from proxy.model.deployment import Tls
 from support.certificates import make_certificate
 from support.raw_http import RawClient, ok
@@ -170,12 +169,11 @@ def over_tls(request: bytes) -> bytes:
 
 
 @pytest.fixture
-async def safe(site, tmp_path):
+async def safe(site, tmp_path, lane):
     """(A server over TLS, a client's TLS connection that has had an answer and is not read on its own)."""
     stage, request = site[0], over_tls(site[1])
     files = Tls(**make_certificate(tmp_path))
-    current = SimpleNamespace(handle=stage.server._connections.request_handler)
-    server = await serve(current, stage.streams, "127.0.0.1", 0, server_tls(files))
+    server = await serve(stage.current, stage.streams, "127.0.0.1", 0, server_tls(files), lane=lane)
     trust = ssl.create_default_context(cafile=files.certificate)
 
     def connect() -> ssl.SSLSocket:

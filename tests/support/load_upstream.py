@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import hashlib
+from collections import Counter
 
 from aiohttp import WSCloseCode, WSMsgType, web
 
@@ -14,14 +15,15 @@ SLOW = PIECE * PIECES
 
 
 class LoadUpstream:
-    """`heard`: every message of every WebSocket."""
+    """`heard`: every message of every WebSocket; `requests`: how many came for each path."""
 
     def __init__(self) -> None:
+        self.requests: Counter[str] = Counter()
         self.heard: set[str] = set()
         self._sockets: set[web.WebSocketResponse] = set()
 
     def application(self) -> web.Application:
-        application = web.Application()
+        application = web.Application(middlewares=[self._count])
         application.router.add_get("/small", self._small)
         application.router.add_post("/upload", self._upload)
         application.router.add_get("/length", self._length)
@@ -32,6 +34,11 @@ class LoadUpstream:
         application.router.add_get("/live", self._live)
         application.on_shutdown.append(self._stop)
         return application
+
+    @web.middleware
+    async def _count(self, request, handler) -> web.StreamResponse:
+        self.requests[request.path] += 1
+        return await handler(request)
 
     async def _small(self, _) -> web.Response:
         return web.Response(body=SMALL)
