@@ -8,7 +8,7 @@ import structlog
 from aiohttp import web
 
 from proxy.errors import RequestRefused, UpstreamError
-from proxy.gateway.framing import AnswerFraming
+from proxy.gateway.framing import AnswerFraming, with_strict_transport
 from proxy.gateway.headers import UpstreamHeaders, from_upstream
 from proxy.gateway.judgement import Credentials
 from proxy.gateway.streams import Cut, OnCut, OpenStreams
@@ -44,10 +44,18 @@ class Passage:
 
 
 class Forwarder:
-    """Forwards to the upstream of each organization. `pools`: by organization's name."""
+    """Forwards to the upstream of each organization.
+
+    `pools`: by organization's name. `hsts`: see `framing.with_strict_transport`.
+    """
 
     def __init__(
-        self, organizations: Sequence[Organization], pools: Mapping[str, Upstream], streams: OpenStreams
+        self,
+        organizations: Sequence[Organization],
+        pools: Mapping[str, Upstream],
+        streams: OpenStreams,
+        *,
+        hsts: int | None = None,
     ) -> None:
         claim_headers = {name for organization in organizations for _, name in organization.claims_to_headers}
         self._headers = {
@@ -55,6 +63,7 @@ class Forwarder:
         }
         self._pools = pools
         self._streams = streams
+        self._hsts = hsts
         self._told: set[tuple[str, str]] = set()
 
     async def forward(self, passage: Passage) -> web.StreamResponse:
@@ -109,7 +118,7 @@ class Forwarder:
     async def _relay(self, passage: Passage, response: UpstreamResponse) -> web.StreamResponse:
         request = passage.request
         connection = connection_of(request)
-        framing = AnswerFraming(request, response, draining=connection.draining)
+        framing = AnswerFraming(request, response, draining=connection.draining, hsts=self._hsts)
         forget = self._watch(passage, response)
         unsent = framing.head
         try:
@@ -158,7 +167,7 @@ class Forwarder:
         tunnel = Tunnel(request, stream)
         forget = self._add(passage, tunnel.cut)
         try:
-            switching = [*from_upstream(response.headers), *_SWITCHING]
+            switching = [*with_strict_transport(from_upstream(response.headers), self._hsts), *_SWITCHING]
             await send(request, head_bytes(response.status, response.reason, switching))
             await tunnel.run()
         finally:
