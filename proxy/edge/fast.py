@@ -174,6 +174,7 @@ class FastExchange:
             head,
             http_11=True,
             keep_alive=self._shape.head.keep_alive and not self._client.draining and not self._body_open,
+            hsts=self._gateway.forwarder.hsts,
         )
         if is_event_stream(head.headers):
             self._forget = self._client.server.streams.add(

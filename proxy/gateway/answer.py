@@ -39,6 +39,15 @@ _PHRASES = {
 }
 
 
+def with_strict_transport(answer: web.StreamResponse, hsts: int | None) -> None:
+    """Say on an answer of ours that this host is to be spoken to over TLS alone, for `hsts` seconds (RFC 6797, 7.1).
+
+    None or 0 changes nothing, as where TLS does not end here.
+    """
+    if hsts:
+        answer.headers.setdefault("Strict-Transport-Security", f"max-age={hsts}")
+
+
 class Answers:
     """Makes the answers that are ours. `challenge_address`: where an API client gets a bearer token."""
 

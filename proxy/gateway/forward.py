@@ -8,7 +8,7 @@ import structlog
 from aiohttp import web
 
 from proxy.errors import RequestRefused, UpstreamError
-from proxy.gateway.framing import AnswerFraming
+from proxy.gateway.framing import AnswerFraming, with_strict_transport
 from proxy.gateway.headers import RawHeaders, UpstreamHeaders, from_upstream
 from proxy.gateway.judgement import Credentials
 from proxy.gateway.streams import Cut, OnCut, OpenStreams
@@ -45,10 +45,18 @@ class Passage:
 
 
 class Forwarder:
-    """Forwards to the upstream of each organization. `pools` and `headers`: by organization's name."""
+    """Forwards to the upstream of each organization.
+
+    `pools` and `headers`: by organization's name. `hsts`: see `framing.with_strict_transport`.
+    """
 
     def __init__(
-        self, organizations: Sequence[Organization], pools: Mapping[str, Upstream], streams: OpenStreams
+        self,
+        organizations: Sequence[Organization],
+        pools: Mapping[str, Upstream],
+        streams: OpenStreams,
+        *,
+        hsts: int | None = None,
     ) -> None:
         claim_headers = {name for organization in organizations for _, name in organization.claims_to_headers}
         self.headers = {
@@ -56,6 +64,7 @@ class Forwarder:
         }
         self.pools = pools
         self.streams = streams
+        self.hsts = hsts
         self._told: set[tuple[str, str]] = set()
 
     async def forward(self, passage: Passage) -> web.StreamResponse:
@@ -122,6 +131,7 @@ class Forwarder:
             and not connection.draining
             and "Upgrade" not in request.headers
             and response.request_sent,
+            hsts=self.hsts,
         )
         forget = self._watch(passage, response)
         unsent = framing.head
@@ -171,7 +181,7 @@ class Forwarder:
         tunnel = Tunnel(request, stream)
         forget = self._add(passage, tunnel.cut)
         try:
-            switching = [*from_upstream(response.headers), *_SWITCHING]
+            switching = [*with_strict_transport(from_upstream(response.headers), self.hsts), *_SWITCHING]
             await send(request, head_bytes(response.status, response.reason, switching))
             await tunnel.run()
         finally:

@@ -2,13 +2,28 @@
 
 from typing import TypeAlias
 
-from proxy.gateway.headers import from_upstream
+from proxy.gateway.headers import RawHeader, from_upstream
 from proxy.gateway.upstream import AnswerHead, Framing, UpstreamResponse
 from proxy.gateway.written import head_bytes
 
 Answer: TypeAlias = AnswerHead | UpstreamResponse
 
 _NO_CONTENT = 204
+_STRICT_TRANSPORT = b"strict-transport-security"
+
+
+def with_strict_transport(headers: list[RawHeader], hsts: int | None) -> list[RawHeader]:
+    """An answer's headers with `Strict-Transport-Security` once: the first there is, else ours (RFC 6797, section 7.1).
+
+    `hsts`: its max-age in seconds. None or 0 changes nothing, as where TLS does not end here.
+    """
+    if not hsts:
+        return headers
+    theirs = [header for header in headers if header[0].lower() == _STRICT_TRANSPORT]
+    if not theirs:
+        return [*headers, (b"Strict-Transport-Security", b"max-age=%d" % hsts)]
+    # A browser goes by the first alone (section 8.1).
+    return [header for header in headers if header is theirs[0] or header[0].lower() != _STRICT_TRANSPORT]
 
 
 class AnswerFraming:
@@ -16,11 +31,11 @@ class AnswerFraming:
 
     `http_11`: the client knows chunks. `keep_alive`: whether the client connection may carry another request after this
     answer, as far as the request and we wish; then, whether it may. `states_length`: a body of stated length follows,
-    so that its first piece may go out together with the head.
+    so that its first piece may go out together with the head. `hsts`: see `with_strict_transport`.
     """
 
-    def __init__(self, response: Answer, *, http_11: bool, keep_alive: bool) -> None:
-        headers = from_upstream(response.headers)
+    def __init__(self, response: Answer, *, http_11: bool, keep_alive: bool, hsts: int | None = None) -> None:
+        headers = with_strict_transport(from_upstream(response.headers), hsts)
         if response.status == _NO_CONTENT:
             headers = [header for header in headers if header[0].lower() != b"content-length"]
         self.states_length = response.framing is Framing.LENGTH

@@ -86,13 +86,6 @@ def test_a_pod_is_nobody_writes_nowhere_and_leaves_time_for_the_drain(manifests)
     assert paths["readiness"] == {"path": "/readyz", "port": "management"}
 
 
-def test_a_pod_stays_in_service_as_long_as_it_serves_whom_it_knows_without_the_store(manifests, tmp_path):
-    (container,) = manifests["Deployment"]["spec"]["template"]["spec"]["containers"]
-    probe = container["readinessProbe"]
-    deployment = load(mounted(manifests, FILLED_IN, tmp_path), {})
-    assert probe["periodSeconds"] * probe["failureThreshold"] >= deployment.sessions.outage_grace
-
-
 def mounted(manifests, values, folder):
     """The container's /etc/claims-proxy, as the volume of the deployment says; the path of its configuration."""
     (container,) = manifests["Deployment"]["spec"]["template"]["spec"]["containers"]
