@@ -9,7 +9,7 @@ import structlog
 from aiohttp import web
 
 from proxy.errors import RequestRefused, StoreUnavailable, UpstreamError
-from proxy.gateway.answer import Answers
+from proxy.gateway.answer import Answers, with_strict_transport
 from proxy.gateway.forward import Forwarder, Passage
 from proxy.gateway.judgement import Judge, credentials_of
 from proxy.gateway.ports import BearerLookup, ChallengeAddress, Endpoint, RulesFor, SessionsPort
@@ -21,8 +21,9 @@ from proxy.model.decision import Challenge, Decision, Forward, Reason, Refuse, S
 from proxy.model.deployment import Listen
 from proxy.model.organization import Organization
 from proxy.model.request import RequestFacts, RequestKind
-from proxy.model.time import Instant
+from proxy.model.time import Instant, Seconds
 from proxy.observability.audit import Audit
+from proxy.observability.metrics import Metrics
 from proxy.pages.reference import REFERENCE, make_reference
 from proxy.pages.render import Pages
 from proxy.policy.client import request_kind, user_caused
@@ -48,7 +49,7 @@ class _Line:
     path: str = ""
     decision: str = ""
     reason: str = ""
-    upstream_ms: float | None = None
+    upstream_seconds: Seconds | None = None
 
 
 class Gateway:
@@ -72,15 +73,18 @@ class Gateway:
         challenge_address: ChallengeAddress,
         clock: Callable[[], Instant],
         audit: Audit,
+        metrics: Metrics,
     ) -> None:
         self._table = OrganizationTable(organizations, listen.prefix)
         self._trusted = listen.trusted_proxies
+        self._hsts = listen.tls.hsts if listen.tls else None
         self._encoded_slashes = any(organization.allow_encoded_slash for organization in organizations)
         self._endpoints = endpoints
         self._answers = Answers(pages, self._table, challenge_address)
         self.organizations = organizations
         self.judge = Judge(sessions=sessions, bearer=bearer, rules_for=rules_for, clock=clock, audit=audit)
-        self._forwarder = Forwarder(organizations, pools, streams)
+        self._forwarder = Forwarder(organizations, pools, streams, hsts=self._hsts)
+        self._metrics = metrics
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request, whatever it is. Made for `GatewayServer`, whose requests are `web.Request`s."""
@@ -103,6 +107,7 @@ class Gateway:
             self._log(request, line, status)
         if not isinstance(answer, Written) and not answer.prepared:
             answer.headers["Server"] = "claims-proxy"
+            with_strict_transport(answer, self._hsts)
         return answer
 
     async def _answer(self, request: web.Request, line: _Line) -> web.StreamResponse:
@@ -184,7 +189,7 @@ class Gateway:
             log.warning("upstream_failed", organization=passage.organization.name, error=str(error), kind=line.reason)
             return self._answers.upstream_failed(passage.request, passage.facts, error)
         finally:
-            line.upstream_ms = _milliseconds_since(started)
+            line.upstream_seconds = time.monotonic() - started
 
     def _with_origin(self, decision: Decision, request: web.Request, facts: RequestFacts) -> Decision:
         """A WebSocket carries cookies from any page of the web, so its Origin must be our own (RFC 6455, 10.2)."""
@@ -195,6 +200,8 @@ class Gateway:
         return decision
 
     def _log(self, request: web.Request, line: _Line, status: int) -> None:
+        seconds, upstream = time.monotonic() - line.started, line.upstream_seconds
+        self._metrics.request(line.organization, line.decision, status, seconds, upstream)
         log.info(
             "request",
             decision=line.decision,
@@ -204,10 +211,10 @@ class Gateway:
             method=request.method,
             path=line.path,
             status=status,
-            duration_ms=_milliseconds_since(line.started),
-            upstream_ms=line.upstream_ms,
+            duration_ms=_milliseconds(seconds),
+            upstream_ms=None if upstream is None else _milliseconds(upstream),
         )
 
 
-def _milliseconds_since(started: float) -> float:
-    return round((time.monotonic() - started) * 1000, 1)
+def _milliseconds(seconds: Seconds) -> float:
+    return round(seconds * 1000, 1)

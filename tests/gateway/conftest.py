@@ -19,6 +19,7 @@ from proxy.model.principal import Principal
 from proxy.model.session import BearerRefused, EndReason, Live, NoSession, Session, SessionLookup, SessionReference
 from proxy.model.settings import TimeRules
 from proxy.observability.audit import Audit
+from proxy.observability.metrics import Metrics
 from proxy.pages.render import Pages
 from support.raw_http import RawClient, RawUpstream
 
@@ -148,6 +149,7 @@ async def stage(upstream, clock):
                 ),
                 clock=clock,
                 audit=Audit(),
+                metrics=Metrics(),
             )
             streams.follow(gateway.judge, listed)
             server = await serve(CurrentGateway(gateway), streams, "127.0.0.1", 0)

@@ -10,8 +10,8 @@ from types import SimpleNamespace
 import pytest
 from structlog.testing import capture_logs
 
-from proxy.app.trust import server_tls
 from proxy.gateway import connection
+from proxy.gateway.certificates import ServerCertificates
 from proxy.gateway.server import serve
 from proxy.model.deployment import Tls
 from support.certificates import make_certificate
@@ -175,7 +175,7 @@ async def safe(site, tmp_path):
     stage, request = site[0], over_tls(site[1])
     files = Tls(**make_certificate(tmp_path))
     current = SimpleNamespace(handle=stage.server._connections.request_handler)
-    server = await serve(current, stage.streams, "127.0.0.1", 0, server_tls(files))
+    server = await serve(current, stage.streams, "127.0.0.1", 0, ServerCertificates(files).context)
     trust = ssl.create_default_context(cafile=files.certificate)
 
     def connect() -> ssl.SSLSocket:
