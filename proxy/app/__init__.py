@@ -3,10 +3,13 @@
 trust      TLS towards others: authorities and client certificates
 shared     what costs something and outlives a configuration that still wants it
 wiring     one configuration as a gateway
+telling    what one worker tells of itself: counts, and how it is
 running    a proxy that serves, and takes another configuration while it does
 sources    the files that a configuration came from, watched
-process    the process around it: signals
+process    the process around it: signals, and the file that it follows
+management the listener of health, readiness and metrics
 supervisor several workers as one proxy; it speaks to them by worker_process, worker, channel and messages
+tally      what several workers tell, as one
 """
 
 from proxy.app.process import run, serve_until_told

@@ -20,7 +20,17 @@ class Reload:
     deployment: Deployment
 
 
-Message: TypeAlias = Start | Reload
+@dataclass(frozen=True, slots=True)
+class TellCounts:
+    """What was counted so far; answered by Done with a Snapshot."""
+
+
+@dataclass(frozen=True, slots=True)
+class TellChecks:
+    """How everything is; answered by Done with Checks."""
+
+
+Message: TypeAlias = Start | Reload | TellCounts | TellChecks
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,17 +10,22 @@ from pathlib import Path
 import structlog
 import uvloop
 
+from proxy.app.management import managed
 from proxy.app.running import RunningProxy, start
 from proxy.app.sources import Sources, files_of
 from proxy.app.supervisor import Supervisor
 from proxy.configuration import load
 from proxy.errors import CannotStart, ConfigurationError
 from proxy.model.deployment import Deployment
+from proxy.model.health import Check
 from proxy.model.time import Instant, Seconds
+from proxy.observability.metrics import Metrics, Snapshot, merged
 
 log = structlog.get_logger("app")
 
 LOOK_SECONDS = 1.0
+_CONFIGURATION = "configuration"
+_KEPT = "what the file says now was refused, and what it said before is in force"
 
 
 def run(config: Path, deployment: Deployment) -> None:
@@ -48,7 +53,12 @@ async def serve_until_told(
         loop.add_signal_handler(number, stop.set)
     loop.add_signal_handler(signal.SIGHUP, reload.set)
     proxy = await _started(deployment, clock)
-    follower = Follower(proxy, config, os.environ if environment is None else environment)
+    follower = Follower(proxy, config, os.environ if environment is None else environment, clock)
+    try:
+        management = await managed(Watched(proxy, follower), deployment.management)
+    except BaseException:
+        await proxy.close()
+        raise
     following = loop.create_task(follower.follow(reload, LOOK_SECONDS))
     if ready is not None:
         ready(proxy)
@@ -56,7 +66,11 @@ async def serve_until_told(
     log.info("stopping")
     following.cancel()
     await asyncio.wait([following])
+    if management is not None:
+        management.stopping = True
     await proxy.close()
+    if management is not None:
+        await management.close()
     log.info("stopped")
 
 
@@ -76,10 +90,35 @@ def workers_of(deployment: Deployment) -> int:
     return deployment.workers or len(os.sched_getaffinity(0))
 
 
-class Follower:
-    """Keeps a running proxy to what its file says."""
+class Watched:
+    """A proxy and the file that it follows, as the management listener tells of them."""
 
-    def __init__(self, proxy: RunningProxy | Supervisor, config: Path, environment: Mapping[str, str]) -> None:
+    def __init__(self, proxy: RunningProxy | Supervisor, follower: "Follower") -> None:
+        self._proxy = proxy
+        self._follower = follower
+
+    async def snapshot(self) -> Snapshot:
+        """What was counted so far."""
+        return merged((await self._proxy.snapshot(), self._follower.metrics.snapshot()))
+
+    async def checks(self) -> tuple[Check, ...]:
+        """How everything is."""
+        return (self._follower.check, *await self._proxy.checks())
+
+
+class Follower:
+    """Keeps a running proxy to what its file says. `check`: whether it is; `metrics` count the attempts."""
+
+    def __init__(
+        self,
+        proxy: RunningProxy | Supervisor,
+        config: Path,
+        environment: Mapping[str, str],
+        clock: Callable[[], Instant],
+    ) -> None:
+        self.metrics = Metrics()
+        self.check = Check(_CONFIGURATION, ok=True)
+        self._clock = clock
         self._proxy = proxy
         self._config = config
         self._environment = environment
@@ -104,16 +143,23 @@ class Follower:
 
         `files`: those that changed, for the log.
         """
+        wrong = await self._reload(files)
+        self.check = Check(_CONFIGURATION, ok=wrong is None, reason=wrong or "")
+        self.metrics.reloaded("ok" if wrong is None else "refused", self._clock())
+        return wrong is None
+
+    async def _reload(self, files: tuple[str, ...]) -> str | None:
+        """What was wrong; None where nothing was."""
         try:
             deployment = await asyncio.to_thread(load, self._config, self._environment)
             changes = await self._proxy.reload(deployment)
         except (ConfigurationError, CannotStart) as error:
             log.warning("reload_refused", files=files, faults=str(error).splitlines())
-            return False
+            return f"{_KEPT}: {error}"
         except Exception:
             # Whatever it was, a proxy that serves goes on serving.
             log.exception("reload_failed", files=files)
-            return False
+            return f"{_KEPT}; see the log"
         self._sources.watch(files_of(deployment))
         log.info("reloaded", files=files, changes=changes)
-        return True
+        return None

@@ -3,22 +3,26 @@
 import asyncio
 import contextlib
 import socket
+import ssl
 from collections.abc import Callable
 
 import structlog
 
-from proxy.app.trust import server_tls
+from proxy.app.telling import Telling
 from proxy.app.wiring import Lasting, retention_of, sessions_of, wire
 from proxy.configuration.difference import differences
 from proxy.edge.server import serve
 from proxy.errors import CannotReload
+from proxy.gateway.certificates import LoadedPair, ServerCertificates, load_pair
 from proxy.gateway.current import CurrentGateway
 from proxy.gateway.handler import Gateway
 from proxy.gateway.server import RunningServer
 from proxy.gateway.streams import OpenStreams
 from proxy.model.deployment import Deployment
+from proxy.model.health import Check
 from proxy.model.time import Instant, Seconds
 from proxy.observability import logs
+from proxy.observability.metrics import Metrics, Snapshot
 from proxy.sealing import Sealer
 from proxy.sessions.service import Sessions
 from proxy.store.tasks import end_tasks
@@ -29,13 +33,17 @@ log = structlog.get_logger("app")
 class RunningProxy:
     """A proxy that serves. `port` is the one it got; `deployment` what it goes by; `sessions` are to be looked at."""
 
-    def __init__(self, deployment: Deployment, sessions: Sessions, clock: Callable[[], Instant]) -> None:
+    def __init__(
+        self, deployment: Deployment, sessions: Sessions, clock: Callable[[], Instant], metrics: Metrics
+    ) -> None:
         self.deployment = deployment
         self.sessions = sessions
-        self._lasting = Lasting(sessions, clock, OpenStreams(sessions))
+        self._lasting = Lasting(sessions, clock, OpenStreams(sessions), metrics)
+        self._certificates: ServerCertificates | None = None
         self._retiring: set[asyncio.Task[None]] = set()
         self._retired: set[contextlib.AsyncExitStack] = set()
         self._held = contextlib.AsyncExitStack()
+        self._telling: Telling
         self._current: CurrentGateway
         self._server: RunningServer
 
@@ -49,10 +57,12 @@ class RunningProxy:
         listen = self.deployment.listen
         try:
             await self.sessions.start()
-            gateway = wire(self.deployment, self._lasting, self._held)
+            wired = wire(self.deployment, self._lasting, self._held)
+            gateway = wired.gateway
             self._lasting.streams.follow(gateway.judge, gateway.organizations)
             self._current = CurrentGateway(gateway)
-            tls = server_tls(listen.tls) if listen.tls else None
+            self._telling = Telling(self._lasting, wired)
+            tls = self._show_certificates()
             self._server = await serve(
                 self._current, self._lasting.streams, listen.host, listen.port, tls, listening=listening
             )
@@ -60,6 +70,22 @@ class RunningProxy:
             await self._let_go()
             raise
         log.info("started", address=f"{listen.host}:{self.port}", organizations=len(gateway.organizations))
+
+    def _show_certificates(self) -> ssl.SSLContext | None:
+        files = self.deployment.listen.tls
+        if files is None:
+            return None
+        certificates = self._certificates = ServerCertificates(files)
+        self._lasting.metrics.watch("certificate_expires_timestamp_seconds", lambda: {(): certificates.expires_at})
+        return certificates.context
+
+    async def snapshot(self) -> Snapshot:
+        """What was counted so far."""
+        return await self._telling.snapshot()
+
+    async def checks(self) -> tuple[Check, ...]:
+        """How everything is that requests need."""
+        return await self._telling.checks()
 
     async def reload(self, deployment: Deployment) -> tuple[str, ...]:
         """Go by another configuration from now on, whole; what it changed, in lines without secrets.
@@ -71,18 +97,25 @@ class RunningProxy:
         then.
         """
         _refuse_what_needs_a_restart(self.deployment, deployment)
+        tls = deployment.listen.tls
+        # However often a file was read before: it may say something else by now.
+        pair = await asyncio.to_thread(load_pair, tls) if tls else None
         async with contextlib.AsyncExitStack() as building:
-            gateway = wire(deployment, self._lasting, building)
+            wired = wire(deployment, self._lasting, building)
+            gateway = wired.gateway
             # From here on nothing fails and nothing waits: there is no moment with half of each.
             before, self.deployment = self.deployment, deployment
             earlier = self._current.replace(gateway)
-            self._adopt(before, deployment)
+            self._telling.wired = wired
+            self._adopt(before, deployment, pair)
             self._lasting.streams.follow(gateway.judge, gateway.organizations)
             self._retire(earlier, self._held)
             self._held = building.pop_all()
         return differences(before, deployment)
 
-    def _adopt(self, before: Deployment, deployment: Deployment) -> None:
+    def _adopt(self, before: Deployment, deployment: Deployment, pair: LoadedPair | None) -> None:
+        if self._certificates and pair:
+            self._certificates.use(pair)
         self.sessions.adopt(
             Sealer(deployment.secrets),
             deployment.sessions,
@@ -136,6 +169,7 @@ async def start(
     Raises OSError where the address is taken, CannotStart where a file of certificates cannot be used. A store or a
     provider that does not answer is no reason not to start: requests are answered with what can be told.
     """
-    running = RunningProxy(deployment, sessions_of(deployment, clock), clock)
+    metrics = Metrics()
+    running = RunningProxy(deployment, sessions_of(deployment, clock, metrics), clock, metrics)
     await running.start(listening)
     return running

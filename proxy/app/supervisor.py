@@ -11,11 +11,14 @@ import socket
 import structlog
 
 from proxy.app.messages import Done, Failed, NeedsRestart, Reload, Start
+from proxy.app.tally import Tally
 from proxy.app.worker_process import Worker
 from proxy.configuration.difference import differences
 from proxy.errors import CannotReload, CannotStart
 from proxy.model.deployment import Deployment
+from proxy.model.health import Check
 from proxy.model.time import Seconds
+from proxy.observability.metrics import Snapshot
 from proxy.store.tasks import end_tasks
 
 log = structlog.get_logger("app")
@@ -33,6 +36,7 @@ class Supervisor:
         self._sockets: list[socket.socket] = []
         self._workers: dict[int, Worker] = {}
         self._keepers: dict[int, asyncio.Task[None]] = {}
+        self._tally = Tally()
 
     @property
     def port(self) -> int:
@@ -71,6 +75,7 @@ class Supervisor:
         self._workers[number] = worker
         self._keepers[number] = asyncio.get_running_loop().create_task(self._keep(worker))
         if earlier is not None:
+            await self._tally.leaves(earlier)
             await earlier.stop()
 
     async def _keep(self, worker: Worker) -> None:
@@ -78,6 +83,7 @@ class Supervisor:
         born = asyncio.get_running_loop().time()
         code = await worker.gone()
         log.error("worker_died", worker=worker.number, code=code)
+        self._tally.left(worker)
         pause = _FIRST_PAUSE
         if asyncio.get_running_loop().time() - born < _SHORT_LIFE:
             await asyncio.sleep(pause)
@@ -90,6 +96,14 @@ class Supervisor:
                 pause = min(2 * pause, _LONGEST_PAUSE)
             else:
                 return
+
+    async def snapshot(self) -> Snapshot:
+        """What all workers counted so far, those that are gone too."""
+        return await self._tally.snapshot(tuple(self._workers.values()))
+
+    async def checks(self) -> tuple[Check, ...]:
+        """How everything is that requests need."""
+        return await self._tally.checks(tuple(self._workers.values()), self._count)
 
     async def reload(self, deployment: Deployment) -> tuple[str, ...]:
         """Let every worker go by another configuration, one after another; what it changed, as lines.

@@ -5,7 +5,6 @@ from hashlib import sha256
 from pathlib import Path
 
 from proxy.errors import CannotStart
-from proxy.model.deployment import Tls
 from proxy.model.organization import UpstreamTls
 
 
@@ -57,16 +56,3 @@ def _context(ca_file: str | None, certificate: str | None, key: str | None) -> s
 def _no_password() -> str:
     # Without this OpenSSL would ask at the terminal, and the proxy would wait there.
     raise ValueError("the key is encrypted")
-
-
-def server_tls(files: Tls) -> ssl.SSLContext:
-    """The listener's context. Raises CannotStart where a file cannot be used."""
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    try:
-        context.load_cert_chain(files.certificate, files.key)
-    except OSError as error:
-        wrong = f"listen.tls: {files.certificate} and {files.key} cannot be used: {error}"
-        raise CannotStart(f"{wrong}; name PEM files of a certificate and its key that this user can read") from error
-    context.set_alpn_protocols(["http/1.1"])
-    return context

@@ -1,9 +1,11 @@
 """One configuration as a gateway: every part made or taken over, and wired."""
 
+import asyncio
 import contextlib
 import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 import aiohttp
 
@@ -20,6 +22,8 @@ from proxy.model.provider import IdentityProvider
 from proxy.model.request import RequestFacts
 from proxy.model.time import Instant, Seconds
 from proxy.observability.audit import Audit
+from proxy.observability.audit_file import AuditFile
+from proxy.observability.metrics import Metrics
 from proxy.pages.render import Pages
 from proxy.policy.organization import OrganizationTable
 from proxy.sealing import Sealer
@@ -42,9 +46,19 @@ class Lasting:
     sessions: Sessions
     clock: Callable[[], Instant]
     streams: OpenStreams
+    metrics: Metrics
     pages: Pages = field(default_factory=Pages)
     trust: Trust = field(default_factory=Trust)
     shared: Shared = field(default_factory=Shared)
+
+
+@dataclass(frozen=True, slots=True)
+class Wired:
+    """One configuration at work. `providers` by their names, `pools` by organizations'."""
+
+    gateway: Gateway
+    providers: Mapping[str, Provider]
+    pools: Mapping[str, Upstream]
 
 
 def retention_of(deployment: Deployment) -> Seconds:
@@ -52,22 +66,24 @@ def retention_of(deployment: Deployment) -> Seconds:
     return max(deployment.limits.session_maximum * _MINUTE, _DAY)
 
 
-def sessions_of(deployment: Deployment, clock: Callable[[], Instant]) -> Sessions:
+def sessions_of(deployment: Deployment, clock: Callable[[], Instant], metrics: Metrics | None = None) -> Sessions:
     """The sessions of a deployment, not yet started; commands use them without a listener."""
     retention = retention_of(deployment)
-    store = store_for(deployment.state, deployment.ca_file, retention=retention)
+    observe = metrics.store_call if metrics else None
+    store = store_for(deployment.state, deployment.ca_file, retention=retention, observe=observe)
     return Sessions(store, Sealer(deployment.secrets), deployment.sessions, clock, retention=retention)
 
 
-def wire(deployment: Deployment, lasting: Lasting, holder: contextlib.AsyncExitStack) -> Gateway:
+def wire(deployment: Deployment, lasting: Lasting, holder: contextlib.AsyncExitStack) -> Wired:
     """A gateway of this configuration; what it holds is let go of with `holder`.
 
-    Raises CannotStart where a file of certificates cannot be used.
+    Raises CannotStart where a file that it names cannot be used.
     """
     sessions, clock, pages = lasting.sessions, lasting.clock, lasting.pages
     providers = _providers(deployment, lasting, holder)
     rules_for = CurrentRules(deployment)
-    audit = Audit()
+    audit = _audit(deployment, lasting, holder)
+    pools = _pools(deployment, lasting, holder)
     table = OrganizationTable(deployment.organizations, deployment.listen.prefix)
     sign_in = SignInRoutes(
         sealer=Sealer(deployment.secrets),
@@ -104,20 +120,35 @@ def wire(deployment: Deployment, lasting: Lasting, holder: contextlib.AsyncExitS
     def challenge_address(organization: Organization, _facts: RequestFacts) -> BearerAddress | None:
         return BearerAddress(*bearer.challenge_address(organization))
 
-    return Gateway(
+    gateway = Gateway(
         organizations=deployment.organizations,
         listen=deployment.listen,
         sessions=sessions,
         bearer=bearer.lookup,
         rules_for=rules_for,
         endpoints=endpoints,
-        pools=_pools(deployment, lasting, holder),
+        pools=pools,
         streams=lasting.streams,
         pages=pages,
         challenge_address=challenge_address,
         clock=clock,
         audit=audit,
+        metrics=lasting.metrics,
     )
+    return Wired(gateway, providers, pools)
+
+
+def _audit(deployment: Deployment, lasting: Lasting, holder: contextlib.AsyncExitStack) -> Audit:
+    path = deployment.observability.audit_file
+    if path is None:
+        return Audit(on_event=lasting.metrics.audited)
+
+    async def close(file: AuditFile) -> None:
+        # It waits for its thread to write what it has.
+        await asyncio.to_thread(file.close)
+
+    file = lasting.shared.take(holder, ("audit", path), lambda: AuditFile(path), close)
+    return Audit(file, on_event=lasting.metrics.audited)
 
 
 def _providers(deployment: Deployment, lasting: Lasting, holder: contextlib.AsyncExitStack) -> Mapping[str, Provider]:
@@ -126,7 +157,9 @@ def _providers(deployment: Deployment, lasting: Lasting, holder: contextlib.Asyn
 
     def provider(settings: IdentityProvider) -> Provider:
         return lasting.shared.take(
-            holder, ("provider", settings, http), lambda: Provider(settings, http, lasting.clock)
+            holder,
+            ("provider", settings, http),
+            lambda: Provider(settings, http, lasting.clock, partial(lasting.metrics.provider_call, settings.name)),
         )
 
     return {settings.name: provider(settings) for settings in deployment.identity_providers}
@@ -155,7 +188,7 @@ def _pool(
     server_name = named.server_name if named else None
 
     def make() -> Upstream:
-        addresses = [parse_address(url, tls) for url in urls]
+        addresses = [parse_address(url, tls, server_name) for url in urls]
         if len(addresses) == 1:
             return UpstreamPool(addresses[0], tuning)
         return UpstreamGroup(addresses, tuning, health)

@@ -16,7 +16,7 @@ import structlog
 import uvloop
 
 from proxy.app.channel import Channel
-from proxy.app.messages import Answer, Done, Failed, Message, NeedsRestart, Reload, Start
+from proxy.app.messages import Answer, Done, Failed, Message, NeedsRestart, Reload, Start, TellChecks, TellCounts
 from proxy.app.running import RunningProxy, start
 from proxy.errors import CannotReload, CannotStart
 from proxy.model.time import Instant
@@ -81,6 +81,10 @@ async def _answer_to(message: Message, proxy: RunningProxy) -> Answer:
                 return NeedsRestart(str(error))
             except CannotStart as error:
                 return Failed(str(error))
+        case TellCounts():
+            return Done(await proxy.snapshot())
+        case TellChecks():
+            return Done(await proxy.checks())
         case _:
             assert_never(message)
 

@@ -4,6 +4,7 @@ import click
 
 from proxy.cli.check import check
 from proxy.cli.demo import demo
+from proxy.cli.health import health
 from proxy.cli.run import run
 from proxy.cli.schema import schema
 from proxy.cli.sessions import sessions
@@ -15,5 +16,5 @@ def main() -> None:
     """A claims-based authentication reverse proxy for Dynamics 365 (on-premises) and other web applications."""
 
 
-for _command in (run, check, demo, sessions, schema):
+for _command in (run, check, health, demo, sessions, schema):
     main.add_command(_command)

@@ -17,7 +17,7 @@ from proxy.errors import RequestRefused, UpstreamBroken, UpstreamError
 from proxy.gateway.connection import Foregone
 from proxy.gateway.forward import is_event_stream
 from proxy.gateway.framing import AnswerFraming
-from proxy.gateway.handler import Gateway
+from proxy.gateway.handler import Gateway, milliseconds
 from proxy.gateway.judgement import Credentials, Judged
 from proxy.gateway.streams import Cut
 from proxy.gateway.upstream import AnswerHead, RequestHead, UpstreamConnection, UpstreamStream
@@ -251,7 +251,7 @@ class FastExchange:
             self._judged.decision,
             error,
             self._started,
-            _milliseconds(time.monotonic() - self._sent_at),
+            time.monotonic() - self._sent_at,
         )
         self._client.fail(self._raw, foregone)
         self._leave()
@@ -265,21 +265,19 @@ class FastExchange:
         """Over, whichever way: one line in the log."""
         self._leave()
         ended = time.monotonic()
-        facts = self._facts
+        facts, organization = self._facts, self._route.way.organization.name
+        seconds, upstream_seconds = ended - self._started, ended - self._sent_at
+        self._gateway.metrics.request(organization, "forward", self._status, seconds, upstream_seconds)
         self._client.server.requests.add(
             (
                 ended,
                 self._judged.decision.reason,
-                self._route.way.organization.name,
+                organization,
                 facts.kind,
                 facts.method,
                 facts.path,
                 self._status,
-                _milliseconds(ended - self._started),
-                _milliseconds(ended - self._sent_at),
+                milliseconds(seconds),
+                milliseconds(upstream_seconds),
             )
         )
-
-
-def _milliseconds(seconds: float) -> float:
-    return round(seconds * 1000, 1)

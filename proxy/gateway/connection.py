@@ -70,7 +70,7 @@ class Foregone:
     decision: Decision
     error: UpstreamError | RequestRefused
     started: float
-    upstream_ms: float | None
+    upstream_seconds: Seconds | None
 
 
 class Connection(web.RequestHandler):

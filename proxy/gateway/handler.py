@@ -9,7 +9,7 @@ import structlog
 from aiohttp import web
 
 from proxy.errors import RequestRefused, StoreUnavailable, UpstreamError
-from proxy.gateway.answer import Answers
+from proxy.gateway.answer import Answers, with_strict_transport
 from proxy.gateway.connection import Foregone
 from proxy.gateway.forward import Forwarder, Passage
 from proxy.gateway.judgement import Judge, credentials_of
@@ -22,8 +22,9 @@ from proxy.model.decision import Challenge, Decision, Forward, Reason, Refuse, S
 from proxy.model.deployment import Listen
 from proxy.model.organization import Organization
 from proxy.model.request import RequestFacts, RequestKind
-from proxy.model.time import Instant
+from proxy.model.time import Instant, Seconds
 from proxy.observability.audit import Audit
+from proxy.observability.metrics import Metrics
 from proxy.pages.reference import REFERENCE, make_reference
 from proxy.pages.render import Pages
 from proxy.policy.client import request_kind, user_caused
@@ -49,7 +50,7 @@ class _Line:
     path: str = ""
     decision: str = ""
     reason: str = ""
-    upstream_ms: float | None = None
+    upstream_seconds: Seconds | None = None
 
 
 class Gateway:
@@ -74,16 +75,19 @@ class Gateway:
         challenge_address: ChallengeAddress,
         clock: Callable[[], Instant],
         audit: Audit,
+        metrics: Metrics,
     ) -> None:
         self.table = OrganizationTable(organizations, listen.prefix)
         self.trusted = listen.trusted_proxies
+        self.hsts = listen.tls.hsts if listen.tls else None
         self.encoded_slashes = any(organization.allow_encoded_slash for organization in organizations)
         self._endpoints = endpoints
         self._answers = Answers(pages, self.table, challenge_address)
         self.organizations = organizations
         self.judge = Judge(sessions=sessions, bearer=bearer, rules_for=rules_for, clock=clock, audit=audit)
         self.sessions = sessions
-        self.forwarder = Forwarder(organizations, pools, streams)
+        self.forwarder = Forwarder(organizations, pools, streams, hsts=self.hsts)
+        self.metrics = metrics
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request, whatever it is. Made for `GatewayServer`, whose requests are `web.Request`s."""
@@ -107,6 +111,7 @@ class Gateway:
             self._log(request, line, status)
         if not isinstance(answer, Written) and not answer.prepared:
             answer.headers["Server"] = "claims-proxy"
+            with_strict_transport(answer, self.hsts)
         return answer
 
     async def _answer(self, request: web.Request, line: _Line) -> web.StreamResponse:
@@ -186,7 +191,7 @@ class Gateway:
         except UpstreamError as error:
             return self._upstream_failed(passage.request, passage.facts, passage.organization, error, line)
         finally:
-            line.upstream_ms = milliseconds_since(started)
+            line.upstream_seconds = time.monotonic() - started
 
     def _upstream_failed(
         self, request: web.Request, facts: RequestFacts, organization: Organization, error: UpstreamError, line: _Line
@@ -199,7 +204,7 @@ class Gateway:
         """Say what became of a request that was forwarded already. Raises RequestRefused."""
         facts = foregone.facts
         connection_of(request).foregone = None
-        line.started, line.upstream_ms = foregone.started, foregone.upstream_ms
+        line.started, line.upstream_seconds = foregone.started, foregone.upstream_seconds
         line.organization, line.kind, line.path = foregone.organization.name, facts.kind, facts.path
         line.decision, line.reason = type(foregone.decision).__name__.lower(), foregone.decision.reason
         if isinstance(foregone.error, RequestRefused):
@@ -215,6 +220,8 @@ class Gateway:
         return decision
 
     def _log(self, request: web.Request, line: _Line, status: int) -> None:
+        seconds, upstream = time.monotonic() - line.started, line.upstream_seconds
+        self.metrics.request(line.organization, line.decision, status, seconds, upstream)
         log.info(
             "request",
             decision=line.decision,
@@ -224,11 +231,11 @@ class Gateway:
             method=request.method,
             path=line.path,
             status=status,
-            duration_ms=milliseconds_since(line.started),
-            upstream_ms=line.upstream_ms,
+            duration_ms=milliseconds(seconds),
+            upstream_ms=None if upstream is None else milliseconds(upstream),
         )
 
 
-def milliseconds_since(started: float) -> float:
-    """Milliseconds since an instant of `time.monotonic`, to a tenth."""
-    return round((time.monotonic() - started) * 1000, 1)
+def milliseconds(seconds: Seconds) -> float:
+    """To a tenth."""
+    return round(seconds * 1000, 1)

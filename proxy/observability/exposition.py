@@ -57,11 +57,9 @@ class _Of(Collector):
         build = GaugeMetricFamily(f"{_PREFIX}build_info", "What runs.", labels=("version", "python"))
         build.add_metric((version("claims-proxy"), platform.python_version()), 1)
         yield build
-        # Some counters are kept elsewhere and only read here.
-        counters = {name: snapshot.counters.get(name) or snapshot.gauges.get(name, {}) for name in COUNTERS}
         for name, (words, labels) in COUNTERS.items():
             counter = CounterMetricFamily(_PREFIX + name, words, labels=labels)
-            for values, count in counters[name].items():
+            for values, count in snapshot.counters.get(name, {}).items():
                 counter.add_metric(values, count)
             yield counter
         for name, (words, labels) in TIMINGS.items():

@@ -44,6 +44,9 @@ class Snapshot:
 
 Gauge: TypeAlias = Callable[[], Mapping[Labels, float]]
 
+# What each process tells of all of them; of instants the latest is told.
+_TOLD_ONCE = ("sessions", "_timestamp_seconds")
+
 
 class Metrics:
     """The counts of one process. Not for several threads."""
@@ -55,6 +58,7 @@ class Metrics:
         self._counters: dict[str, dict[Labels, float]] = {}
         self._timings: dict[str, dict[Labels, Timing]] = {}
         self._gauges: dict[str, Gauge] = {}
+        self._elsewhere: dict[str, Gauge] = {}
 
     def request(
         self, organization: str, decision: str, status: int, seconds: Seconds, upstream_seconds: Seconds | None
@@ -118,8 +122,12 @@ class Metrics:
         series.setdefault(_bounded(series, labels), Timing()).add(seconds)
 
     def watch(self, family: str, gauge: Gauge) -> None:
-        """Ask `gauge` for one of `exposition.GAUGES` (or of its counters, kept elsewhere) when a snapshot is taken."""
+        """Ask `gauge` for one of `exposition.GAUGES` when a snapshot is taken."""
         self._gauges[family] = gauge
+
+    def read(self, family: str, counter: Gauge) -> None:
+        """Ask `counter` for one of `exposition.COUNTERS` that is kept elsewhere."""
+        self._elsewhere[family] = counter
 
     def snapshot(self) -> Snapshot:
         """Everything as it is now."""
@@ -132,7 +140,11 @@ class Metrics:
             **self._timings,
         }
         return Snapshot(
-            counters={"requests": requests, **{name: dict(series) for name, series in self._counters.items()}},
+            counters={
+                "requests": requests,
+                **{name: dict(series) for name, series in self._counters.items()},
+                **{name: dict(counter()) for name, counter in self._elsewhere.items()},
+            },
             timings={
                 name: {labels: (tuple(timing.counts), timing.total) for labels, timing in series.items()}
                 for name, series in timings.items()
@@ -142,13 +154,13 @@ class Metrics:
 
 
 def merged(snapshots: Sequence[Snapshot]) -> Snapshot:
-    """Several processes as one: everything added up, save instants, of which the latest counts."""
+    """Several processes as one: everything added up, save what each tells of all, and instants: the latest counts."""
     return Snapshot(
         counters=_merged([each.counters for each in snapshots], lambda _, values: sum(values)),
         timings=_merged([each.timings for each in snapshots], lambda _, values: _sum_of(values)),
         gauges=_merged(
             [each.gauges for each in snapshots],
-            lambda family, values: max(values) if family.endswith("_timestamp_seconds") else sum(values),
+            lambda family, values: max(values) if family.endswith(_TOLD_ONCE) else sum(values),
         ),
     )
 

@@ -32,7 +32,7 @@ class Flight:
 
 
 class SessionCache:
-    """At most `size` sessions, the least recently used dropped first."""
+    """At most `size` sessions, the least recently used dropped first. `hits`, `misses`: how often a copy answered."""
 
     def __init__(self, size: int) -> None:
         self._size = size
@@ -41,6 +41,8 @@ class SessionCache:
         self._flights: dict[int, Flight] = {}
         self._clean = False
         self._clean_at: Instant | None = None
+        self.hits = 0
+        self.misses = 0
         self._beats_sent = 0
         self._beat_heard = 0
         self._beat_sent_at: Instant = 0.0
@@ -76,18 +78,19 @@ class SessionCache:
 
     def hit(self, key: bytes) -> Session | None:
         """The copy, where copies may answer."""
-        if not self._clean:
-            return None
-        copy = self._copies.get(key)
+        copy = self._copies.get(key) if self._clean else None
         if copy is not None:
+            self.hits += 1
             self._copies.move_to_end(key)
         return copy
 
+    def is_in_grace(self, now: Instant, grace: Seconds) -> bool:
+        """Whether the copies serve while the store cannot be asked: `grace` seconds since last known clean."""
+        return self._clean_at is not None and now < self._clean_at + grace
+
     def in_grace(self, key: bytes, now: Instant, grace: Seconds) -> Session | None:
-        """The copy while the store cannot be asked, for `grace` seconds since the cache was last known clean."""
-        if self._clean_at is None or not now < self._clean_at + grace:
-            return None
-        return self._copies.get(key)
+        """The copy while the store cannot be asked, as long as copies serve."""
+        return self._copies.get(key) if self.is_in_grace(now, grace) else None
 
     def put(self, key: bytes, session: Session, id_hash: str) -> None:
         """Keep a copy."""

@@ -1,7 +1,7 @@
 """Sessions as the stations see them: load, create, end, note activity, watch, list."""
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from hashlib import sha256
 
@@ -126,6 +126,7 @@ class Sessions:
 
     async def _ask(self, key: Key, own: bytes, organization: str) -> SessionLookup:
         """The store's answer, kept as a copy unless the session was ended since it was given."""
+        self._cache.misses += 1
         for _ in range(_ATTEMPTS):
             with self._cache.flight(key.place) as flight:
                 found = await self._store.read(key.place, (records.LISTED, records.PRIVATE))
@@ -309,6 +310,25 @@ class Sessions:
     async def use_once(self, name: str, seconds: Seconds) -> bool:
         """True the first time within `seconds`. Raises StoreUnavailable."""
         return await self._store.use_once(to_text(sha256(name.encode()).digest()), seconds, self._clock())
+
+    @property
+    def copies(self) -> SessionCache:
+        """This worker's own copies, to be counted."""
+        return self._cache
+
+    @property
+    def hears(self) -> bool:
+        """Whether the store answers and its messages arrive."""
+        return self._cache.is_clean
+
+    @property
+    def tells(self) -> bool:
+        """Whether sessions can be told: the store answers, or has not been away for longer than the outage grace."""
+        return self._cache.is_clean or self._cache.is_in_grace(self._clock(), self._grace)
+
+    async def listed(self, organizations: Sequence[str]) -> dict[str, int]:
+        """How many sessions are listed of each; some may be gone. Raises StoreUnavailable."""
+        return dict(zip(organizations, await self._store.count(organizations), strict=True))
 
     async def listing(self, organization: str | None = None, *, limit: int = 50, cursor: str = "") -> Page:
         """Sessions for administrators, of one organization or of all. Raises StoreUnavailable."""

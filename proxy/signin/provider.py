@@ -2,8 +2,10 @@
 
 import base64
 import ipaddress
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 from urllib.parse import quote_plus, urlsplit
 
 import aiohttp
@@ -12,7 +14,7 @@ import structlog
 from proxy.errors import ProviderError, ProviderMisconfigured, ProviderUnavailable, SignInRefused
 from proxy.model.principal import VerifiedToken
 from proxy.model.provider import ClientAuthentication, IdentityProvider, ProviderMetadata
-from proxy.model.time import Instant
+from proxy.model.time import Instant, Seconds
 from proxy.signin.shared_call import SharedCall
 from proxy.tokens.claims import verified_token
 from proxy.tokens.jwt import AccessTokenExpectation, IdTokenExpectation, verify_access_token, verify_id_token
@@ -35,6 +37,10 @@ _OUR_FAULTS = frozenset({"invalid_client", "unauthorized_client", "unsupported_g
 _ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
 
 
+Observe: TypeAlias = Callable[[str, str, Seconds], None]
+"""(`metadata`, `keys` or `token`; `ok`, `refused` or `unavailable`; how long it took), for each question."""
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class TokenResponse:
     """What the token endpoint answered (OpenID Connect Core, section 3.1.3.3)."""
@@ -55,8 +61,15 @@ class _Known:
 class Provider:
     """One identity provider. Nothing is fetched before it is needed, so one that is down keeps nobody from starting."""
 
-    def __init__(self, settings: IdentityProvider, http: aiohttp.ClientSession, clock: Callable[[], Instant]) -> None:
+    def __init__(
+        self,
+        settings: IdentityProvider,
+        http: aiohttp.ClientSession,
+        clock: Callable[[], Instant],
+        observe: Observe | None = None,
+    ) -> None:
         self.settings = settings
+        self._observe = observe
         self._http = http
         self._clock = clock
         self._metadata: ProviderMetadata | None = None
@@ -91,7 +104,7 @@ class Provider:
 
     async def _fetch_metadata(self) -> ProviderMetadata:
         url = f"{self.settings.issuer.rstrip('/')}/.well-known/openid-configuration"
-        self._metadata = _metadata(await self._get(url), self.settings.issuer)
+        self._metadata = _metadata(await self._get("metadata", url), self.settings.issuer)
         self._metadata_due = self._clock() + _METADATA_SECONDS
         return self._metadata
 
@@ -132,7 +145,7 @@ class Provider:
             raise
 
     async def _fetch_keys(self) -> KeySet:
-        document = await self._get((await self.metadata()).jwks_uri)
+        document = await self._get("keys", (await self.metadata()).jwks_uri)
         keys = KeySet.from_jwks(document)
         now = self._clock()
         for left_out in keys.left_out:
@@ -159,7 +172,8 @@ class Provider:
             headers["Authorization"] = f"Basic {base64.b64encode(pair.encode()).decode()}"
         else:
             form |= {"client_id": settings.client_id, "client_secret": str(settings.client_secret)}
-        status, body = await self._ask("POST", (await self.metadata()).token_endpoint, data=form, headers=headers)
+        endpoint = (await self.metadata()).token_endpoint
+        status, body = await self._ask("token", "POST", endpoint, data=form, headers=headers)
         if status >= _SERVER_FAULT:
             raise ProviderUnavailable(f"the token endpoint answered {status}")
         answer = _object(body, "the token endpoint")
@@ -218,8 +232,8 @@ class Provider:
         except UnknownKey:
             return verify(await self.keys_after_unknown())
 
-    async def _get(self, url: str) -> dict[str, object]:
-        status, body = await self._ask("GET", url, headers={"Accept": "application/json"})
+    async def _get(self, kind: str, url: str) -> dict[str, object]:
+        status, body = await self._ask(kind, "GET", url, headers={"Accept": "application/json"})
         if status >= _SERVER_FAULT:
             raise ProviderUnavailable(f"{url} answered {status}")
         if status != _OK:
@@ -227,8 +241,9 @@ class Provider:
         return _object(body, url)
 
     async def _ask(
-        self, method: str, url: str, *, headers: Mapping[str, str], data: Mapping[str, str] | None = None
+        self, kind: str, method: str, url: str, *, headers: Mapping[str, str], data: Mapping[str, str] | None = None
     ) -> tuple[int, bytes]:
+        began, outcome = time.monotonic(), "unavailable"
         try:
             async with self._http.request(
                 method, url, headers=headers, data=data, timeout=_TIMEOUT, allow_redirects=False
@@ -236,11 +251,21 @@ class Provider:
                 body = await answer.content.read(_LARGEST_ANSWER + 1)
                 while len(body) <= _LARGEST_ANSWER and not answer.content.at_eof():
                     body += await answer.content.read(_LARGEST_ANSWER + 1 - len(body))
+            outcome = _outcome_of(answer.status)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise ProviderUnavailable(f"{url}: {type(error).__name__}: {error}") from error
+        finally:
+            if self._observe is not None:
+                self._observe(kind, outcome, time.monotonic() - began)
         if len(body) > _LARGEST_ANSWER:
             raise ProviderMisconfigured(f"{url} answered more than {_LARGEST_ANSWER} bytes")
         return answer.status, body
+
+
+def _outcome_of(status: int) -> str:
+    if status == _OK:
+        return "ok"
+    return "unavailable" if status >= _SERVER_FAULT else "refused"
 
 
 def _object(body: bytes, where: str) -> dict[str, object]:

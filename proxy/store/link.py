@@ -6,7 +6,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from functools import cache
 from importlib import resources
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
@@ -15,11 +15,15 @@ from redis.exceptions import ConnectionError as LinkBroken
 from redis.exceptions import NoScriptError, ReadOnlyError, RedisError, ResponseError
 
 from proxy.errors import StoreUnavailable
+from proxy.model.time import Seconds
 
 _ANSWER_WITHIN = 1.0
 _PROBE_EVERY = 0.25
 _CONNECTIONS = 32
 _Answer = TypeVar("_Answer")
+
+Observe: TypeAlias = Callable[[str, str, Seconds], None]
+"""(command or script; `ok`, `refused`, `unavailable` or `cancelled`; how long it took), for each question asked."""
 
 
 @cache
@@ -53,7 +57,8 @@ class Link:
     once. A store that answers with an error is there: what it refuses to one command says nothing of the next.
     """
 
-    def __init__(self, url: str, ca_file: str | None) -> None:
+    def __init__(self, url: str, ca_file: str | None, observe: Observe | None = None) -> None:
+        self._observe = observe
         # One more try on a fresh connection: a store that restarted left the kept connections dead. Every command here
         # may safely run twice; a replay mark taken twice refuses, which is the safe side.
         self._redis: Any = client(url, ca_file, retries=1)
@@ -66,11 +71,11 @@ class Link:
 
     async def run(self, *command: str | bytes | float) -> Any:
         """One command's answer."""
-        return await self._guard(lambda: self._redis.execute_command(*command))
+        return await self._guard(str(command[0]), lambda: self._redis.execute_command(*command))
 
     async def run_all(self, commands: Sequence[Sequence[str | bytes | float]]) -> list[Any]:
         """The answers of several commands, sent in one go; not a transaction."""
-        return await self._guard(lambda: self._pipe(commands))
+        return await self._guard(str(commands[0][0]), lambda: self._pipe(commands))
 
     async def script(self, name: str, key: str, *arguments: str | bytes | float) -> Any:
         """The answer of a script that works on the slot of `key`."""
@@ -82,7 +87,7 @@ class Link:
             except NoScriptError:
                 return await self._redis.execute_command("EVAL", text, 1, key, *arguments)
 
-        return await self._guard(attempt)
+        return await self._guard(name, attempt)
 
     async def script_all(self, name: str, calls: Sequence[tuple[str, str]]) -> None:
         """Run a script once per (key, argument), sent in one go."""
@@ -96,7 +101,7 @@ class Link:
                 await self._redis.execute_command("SCRIPT LOAD", text)
                 await self._pipe(commands)
 
-        await self._guard(attempt)
+        await self._guard(name, attempt)
 
     async def _pipe(self, commands: Sequence[Sequence[Any]]) -> list[Any]:
         async with self._redis.pipeline(transaction=False) as pipe:
@@ -104,17 +109,19 @@ class Link:
                 pipe.execute_command(*command)
             return list(await pipe.execute())
 
-    async def _guard(self, attempt: Callable[[], Awaitable[_Answer]]) -> _Answer:
+    async def _guard(self, operation: str, attempt: Callable[[], Awaitable[_Answer]]) -> _Answer:
         if self._broken:
             if time.monotonic() < self._probe_at:
                 raise StoreUnavailable("the store did not answer a moment ago")
             # This one asks. Nobody waits with it: a store that hangs would hold every request for a second.
             self._probe_at = time.monotonic() + 2 * _ANSWER_WITHIN
+        began, outcome = time.monotonic(), "unavailable"
         try:
             async with asyncio.timeout(2 * _ANSWER_WITHIN):
                 answer = await attempt()
+            outcome = "ok"
         except ResponseError as error:
-            self._broken = False
+            self._broken, outcome = False, "refused"
             if isinstance(error, ReadOnlyError):
                 # A primary that became a replica keeps its connections; the address may mean another by now.
                 await self._redis.connection_pool.disconnect(inuse_connections=False)
@@ -124,6 +131,10 @@ class Link:
             raise StoreUnavailable(f"{type(error).__name__}: {error}") from error
         except asyncio.CancelledError:
             self._probe_at = 0.0  # the next command probes in this one's place
+            outcome = "cancelled"
             raise
+        finally:
+            if self._observe is not None:
+                self._observe(operation.lower(), outcome, time.monotonic() - began)
         self._broken = False
         return answer

@@ -3,6 +3,7 @@
 import asyncio
 import math
 from bisect import insort
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -154,6 +155,11 @@ class MemoryStore:
     async def find(self, name: str) -> tuple[Place, ...]:
         """As the port says."""
         return tuple(self._names.get(name, ()))
+
+    async def count(self, organizations: Sequence[str]) -> tuple[int, ...]:
+        """As the port says."""
+        listed = Counter(record.organization for mine in self._tags.values() for record in mine.sessions.values())
+        return tuple(listed[name] for name in organizations)
 
     async def listing(self, organization: str | None, offset: int, limit: int) -> tuple[Place, ...]:
         """As the port says."""

@@ -195,3 +195,6 @@ class SessionStore(Protocol):
 
     async def listing(self, organization: str | None, offset: int, limit: int) -> tuple[Place, ...]:
         """Where sessions may lie, the newest signed-in first; some may be gone."""
+
+    async def count(self, organizations: Sequence[str]) -> tuple[int, ...]:
+        """How many sessions are listed of each; some may be gone."""

@@ -14,7 +14,7 @@ from redis.exceptions import ConnectionError as LinkBroken
 from redis.exceptions import RedisError
 
 from proxy.errors import StoreUnavailable
-from proxy.store.link import Link, client
+from proxy.store.link import Link, Observe, client
 from proxy.store.port import (
     TOMBSTONE_SECONDS,
     Creation,
@@ -42,8 +42,10 @@ _log = structlog.get_logger("store")
 class RedisStore:
     """A SessionStore that all workers and nodes share. `retention`: seconds a session is kept at most."""
 
-    def __init__(self, url: str, ca_file: str | None = None, *, retention: float) -> None:
-        self._link = Link(url, ca_file)
+    def __init__(
+        self, url: str, ca_file: str | None = None, *, retention: float, observe: Observe | None = None
+    ) -> None:
+        self._link = Link(url, ca_file, observe)
         # Its own client, which never reconnects by itself: a gap in the messages must be noticed.
         self._subscription = client(url, ca_file, retries=0)
         self.retention = retention
@@ -179,6 +181,12 @@ class RedisStore:
         key = _EVERYWHERE if organization is None else _organization(organization)
         found = await self._link.run("ZREVRANGE", key, offset, offset + limit - 1)
         return tuple(Place.of(member.decode()) for member in found)
+
+    async def count(self, organizations: Sequence[str]) -> tuple[int, ...]:
+        """As the port says."""
+        if not organizations:
+            return ()
+        return tuple(map(int, await self._link.run_all([("ZCARD", _organization(name)) for name in organizations])))
 
     async def _listen(self, listener: Listener) -> None:
         while True:

@@ -37,7 +37,7 @@ async def test_a_closed_proxy_has_let_go_of_its_port(clock):
 
 async def test_a_certificate_that_cannot_be_read_is_named(clock, tmp_path):
     files = Tls(certificate=str(tmp_path / "nowhere.crt"), key=str(tmp_path / "nowhere.key"))
-    with pytest.raises(CannotStart, match=r"listen\.tls: .*nowhere\.crt and .*nowhere\.key cannot be used"):
+    with pytest.raises(CannotStart, match=r"listen\.tls\.certificate: .*nowhere\.crt cannot be read"):
         await app.start(replace(DEPLOYMENT, listen=Listen(port=0, tls=files)), clock=clock)
 
 

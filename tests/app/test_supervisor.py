@@ -137,3 +137,53 @@ async def test_workers_end_with_their_supervisor(deployment):
     for process in processes:
         with pytest.raises(ProcessLookupError):
             os.kill(process, 0)
+
+
+async def requests_of(supervisor: Supervisor) -> float:
+    return sum((await supervisor.snapshot()).counters["requests"].values())
+
+
+async def test_what_workers_count_is_added_up_and_never_falls(supervisor, deployment):
+    await asyncio.gather(*(ask(supervisor) for _ in range(20)))
+    told = await supervisor.snapshot()
+    assert sum(told.counters["requests"].values()) == 20
+    assert told.gauges["workers"] == {(): 2}
+    assert told.gauges["sessions"] == {("contoso",): 0}
+    # A worker that is replaced, and one that dies.
+    await supervisor.reload(replace(deployment, state=SecretText(f"{deployment.state.rpartition('/')[0]}/1")))
+    assert await requests_of(supervisor) == 20
+    first = supervisor.process_ids[0]
+    os.kill(first, signal.SIGKILL)
+    async with asyncio.timeout(10):
+        while first in supervisor.process_ids:  # noqa: ASYNC110 - another process is born
+            await asyncio.sleep(0.01)
+    await ask(supervisor)
+    assert await requests_of(supervisor) == 21
+
+
+async def test_checks_are_those_of_all_workers(supervisor):
+    async with asyncio.timeout(10):
+        # A worker's first heartbeat comes back within moments.
+        while not all(check.ok for check in (await supervisor.checks())[:2]):  # noqa: ASYNC110 - others are asked
+            await asyncio.sleep(0.01)
+    checks = {check.name: check for check in await supervisor.checks()}
+    assert list(checks) == ["workers", "store", "provider default"]
+    assert (checks["workers"].ok, checks["provider default"].ok, checks["provider default"].needed) == (
+        True,
+        False,
+        False,
+    )
+
+
+async def test_a_worker_that_does_not_answer_is_told_and_holds_up_nobody(supervisor):
+    first = supervisor.process_ids[0]
+    os.kill(first, signal.SIGSTOP)
+    try:
+        workers = (await supervisor.checks())[0]
+        assert (workers.ok, workers.needed, workers.reason) == (False, False, "1 of 2 answer")
+        assert (await supervisor.snapshot()).gauges["workers"] == {(): 1}
+    finally:
+        os.kill(first, signal.SIGCONT)
+    async with asyncio.timeout(10):
+        while not (await supervisor.checks())[0].ok:  # noqa: ASYNC110 - another process goes on
+            await asyncio.sleep(0.01)

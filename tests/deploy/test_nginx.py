@@ -56,12 +56,20 @@ def test_nginx_takes_the_file(nginx, moved):
 
 
 @pytest.fixture
-async def behind(nginx, moved, world, tmp_path):
+def trusted() -> str:
+    """The network whose forwarding headers count: nginx's own."""
+    return "127.0.0.1"
+
+
+@pytest.fixture
+async def behind(nginx, moved, world, tmp_path, trusted):
     """A proxy behind nginx; answers the origin that browsers know."""
     port = free_port()
     origin = f"https://{HOST}:{port}"
     one = await world(
-        listen={"trusted_proxies": ["127.0.0.1"]}, organization={"hosts": [HOST]}, provider={"resource": f"{origin}/"}
+        listen={"trusted_proxies": [trusted]},
+        organization={"hosts": [HOST], "anonymous": ["/headers"]},
+        provider={"resource": f"{origin}/"},
     )
     client = one.adfs.state.clients[CLIENT_ID]
     one.adfs.state.clients[CLIENT_ID] = replace(
@@ -109,6 +117,15 @@ async def test_a_person_signs_in_and_what_they_claim_of_their_way_is_overwritten
     assert "203.0.113.9" not in str(reached)
     assert "evil.example" not in str(reached)
     assert answer.headers["Strict-Transport-Security"] == "max-age=31536000"
+
+
+@pytest.mark.parametrize(("trusted", "scheme"), [("127.0.0.1", "https"), ("192.0.2.0/24", "http")])
+async def test_only_of_a_trusted_peer_do_the_headers_count(behind, visitor, scheme):
+    """The same nginx and the same headers; where it is not trusted, the connection itself is what counts."""
+    answer = await visitor.fetch(f"{behind}/headers", headers={"Accept": "application/json"})
+    assert answer.status == 200
+    reached = {name.lower(): value for name, value in answer.json()["headers"]}
+    assert (reached["x-forwarded-proto"], reached["x-forwarded-for"]) == (scheme, "127.0.0.1")
 
 
 async def test_a_target_arrives_byte_for_byte(behind, visitor):

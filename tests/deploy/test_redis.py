@@ -52,6 +52,7 @@ async def everything(store) -> None:
     await sign_in(store, "second", NOW + 1, authenticated_at=None, replaced="first")
     assert isinstance(await store.read(first, ()), Stone)
     assert await store.listing(None, 0, 10) == (second,)
+    assert await store.count(["contoso"]) == (1,)
     # One that reached its custom limit while nobody looked: the next sign-in finds it, and owes credentials.
     late = NOW + 4000
     assert isinstance(await sign_in(store, "third", late, session_length=3600.0, authenticated_at=NOW - 2), Owed)

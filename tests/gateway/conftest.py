@@ -20,6 +20,7 @@ from proxy.model.principal import Principal
 from proxy.model.session import BearerRefused, EndReason, Live, NoSession, Session, SessionLookup, SessionReference
 from proxy.model.settings import TimeRules
 from proxy.observability.audit import Audit
+from proxy.observability.metrics import Metrics
 from proxy.pages.render import Pages
 from support.raw_http import RawClient, RawUpstream
 
@@ -168,6 +169,7 @@ async def stage(upstream, clock, lane):
                 ),
                 clock=clock,
                 audit=Audit(),
+                metrics=Metrics(),
             )
             streams.follow(gateway.judge, listed)
             current = CurrentGateway(gateway)

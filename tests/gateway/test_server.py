@@ -9,9 +9,9 @@ import time
 import pytest
 from structlog.testing import capture_logs
 
-from proxy.app.trust import server_tls
 from proxy.edge.server import serve
 from proxy.gateway import connection
+from proxy.gateway.certificates import ServerCertificates
 from proxy.model.deployment import Tls
 from support.certificates import make_certificate
 from support.raw_http import RawClient, ok
@@ -173,7 +173,7 @@ async def safe(site, tmp_path, lane):
     """(A server over TLS, a client's TLS connection that has had an answer and is not read on its own)."""
     stage, request = site[0], over_tls(site[1])
     files = Tls(**make_certificate(tmp_path))
-    server = await serve(stage.current, stage.streams, "127.0.0.1", 0, server_tls(files), lane=lane)
+    server = await serve(stage.current, stage.streams, "127.0.0.1", 0, ServerCertificates(files).context, lane=lane)
     trust = ssl.create_default_context(cafile=files.certificate)
 
     def connect() -> ssl.SSLSocket:

@@ -1,14 +1,11 @@
 """Strict-Transport-Security: once on every answer where TLS ends here, the upstream's own if it has one."""
 
-from functools import partial
-
 import pytest
 from aiohttp import web
 
 from proxy.gateway import answer as our_answers
-from proxy.gateway import handler
-from proxy.gateway.forward import Forwarder
 from proxy.gateway.framing import with_strict_transport
+from proxy.model.deployment import Listen, Tls
 
 NAME = "Strict-Transport-Security"
 UPGRADE = (
@@ -18,12 +15,11 @@ UPGRADE = (
 
 
 @pytest.fixture
-async def answered(stage, ask, monkeypatch):
+async def answered(stage, ask):
     """`await answered(reply, *lines, hsts=…)`: what a client gets where the upstream replies so."""
 
     async def forward(reply: bytes, *lines: bytes, hsts: int | None):
-        monkeypatch.setattr(handler, "Forwarder", partial(Forwarder, hsts=hsts))
-        one = await stage()
+        one = await stage(listen=Listen(tls=None if hsts is None else Tls("", "", hsts)))
         one.upstream.reply = reply
         client = await one.connect()
         return await client.ask(ask(b"/", one.cookie, *lines))
@@ -66,6 +62,12 @@ def test_where_tls_ends_elsewhere_an_upstream_s_headers_stay_as_they_are():
     headers = [(b"Strict-Transport-Security", b"max-age=1"), (b"a", b"b"), (b"Strict-Transport-Security", b"max-age=2")]
     assert with_strict_transport(headers, None) == headers
     assert with_strict_transport(headers, 300) == headers[:2]
+
+
+async def test_a_challenge_says_it(stage, ask):
+    one = await stage(listen=Listen(tls=Tls("", "", 300)))
+    answer = await (await one.connect()).ask(ask(b"/"))
+    assert (answer.status, answer.values(NAME)) == (401, [b"max-age=300"])
 
 
 def test_an_answer_of_ours_says_it_once():

@@ -150,6 +150,14 @@ async def test_the_listing_has_the_newest_first_by_organization(ledger):
     assert await ledger.store.listing("fabrikam", 0, 10) == ()
 
 
+async def test_sessions_are_counted_by_organization(ledger):
+    assert await ledger.store.count([]) == ()
+    assert await ledger.store.count(["contoso", "fabrikam"]) == (0, 0)
+    for number in range(3):
+        await ledger.sign_in(NOW + number)
+    assert await ledger.store.count(["fabrikam", "contoso"]) == (0, 3)
+
+
 async def test_sessions_of_one_instant_are_listed_in_one_order_by_every_store(ledger):
     places = [await ledger.sign_in(NOW, tag=tag) for tag in ("b", "a", "c")]
     expected = sorted(places, key=lambda place: place.member, reverse=True)

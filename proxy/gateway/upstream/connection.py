@@ -7,6 +7,7 @@ from math import inf
 from typing import Protocol, cast
 
 from proxy.errors import UpstreamBroken, UpstreamError, UpstreamTimeout
+from proxy.gateway.upstream.address import tls_fault
 from proxy.gateway.upstream.answer import AnswerHead, AnswerReader, Headers
 from proxy.gateway.upstream.request import RequestHead
 from proxy.gateway.upstream.tunnel import UpstreamStream
@@ -281,7 +282,9 @@ class UpstreamConnection(asyncio.Protocol):
             try:
                 self._reader.end_of_input(clean=clean)
             except UpstreamBroken as error:
-                self._fail(error)
+                # In TLS 1.3 an upstream refuses our certificate only after the handshake.
+                fault = tls_fault(exc)
+                self._fail(UpstreamBroken(f"{error}: {fault}") if fault else error)
             else:
                 self._finished()
         self._gone()

@@ -106,10 +106,14 @@ class UpstreamGroup:
                 await member.probe.close()
 
     @property
-    def states(self) -> dict[str, bool]:
-        """By authority, whether requests go there."""
+    def states(self) -> dict[str, tuple[int, bool]]:
+        """By authority: open connections, and whether requests go there."""
         now = self._loop.time()
-        return {member.pool.address.authority: _is_well(member, now) for member in self._members}
+        return {
+            authority: (connections, _is_well(member, now))
+            for member in self._members
+            for authority, (connections, _) in member.pool.states.items()
+        }
 
     def _choose(self, owner: object | None, tried: Sequence[_Member]) -> _Member:
         left = [member for member in self._members if member not in tried]

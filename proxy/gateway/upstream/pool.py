@@ -4,7 +4,7 @@ import asyncio
 import weakref
 
 from proxy.errors import UpstreamBroken, UpstreamBusy, UpstreamUnreachable
-from proxy.gateway.upstream.address import UpstreamAddress
+from proxy.gateway.upstream.address import UpstreamAddress, tls_fault
 from proxy.gateway.upstream.body import INLINE, BodySender, slices
 from proxy.gateway.upstream.connection import UpstreamConnection
 from proxy.gateway.upstream.owners import Owners
@@ -80,6 +80,11 @@ class UpstreamPool:
         if connection is not None:
             connection.owner = weakref.ref(owner) if owner is not None else None
         return connection
+
+    @property
+    def states(self) -> dict[str, tuple[int, bool]]:
+        """As `UpstreamGroup.states`; the only address there is gets every request."""
+        return {self.address.authority: (len(self._sockets), True)}
 
     @property
     def load(self) -> int:
@@ -209,7 +214,8 @@ class UpstreamPool:
             if isinstance(error, TimeoutError):
                 raise UpstreamUnreachable(f"no connection within {wait:g} s") from error
             if isinstance(error, OSError):
-                raise UpstreamUnreachable(f"no connection: {error}") from error
+                wrong = tls_fault(error) or str(error) or type(error).__name__
+                raise UpstreamUnreachable(f"no connection: {wrong}") from error
             raise
         self._connections.add(connection)
         self._sockets.add(connection)
