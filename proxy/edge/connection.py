@@ -1,6 +1,8 @@
 """One client: where its requests begin and end, and which lane each takes."""
 
+import re
 import time
+from collections.abc import Iterator
 from math import inf
 from typing import TYPE_CHECKING, cast
 
@@ -11,7 +13,7 @@ from proxy.edge.client import Awaits, Client, Pause
 from proxy.edge.fast import FastExchange
 from proxy.edge.full import FullLane
 from proxy.edge.head import Head, bodyless, judge_beginning, read_head, read_request_line, without_upgrade
-from proxy.edge.known import Known
+from proxy.edge.known import Asked, Known
 from proxy.edge.refusal import refusal
 from proxy.edge.rules import Pool
 from proxy.errors import RequestRefused
@@ -25,7 +27,8 @@ log = structlog.get_logger("gateway")
 
 _METHODS = {each.encode(): each for each in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")}
 _PARTS = 3
-_CR = b"\r"
+_CR = 0x0D
+_EMPTY_LINES = re.compile(rb"\A(?:\r\n)+")
 # A body up to this size goes upstream with its head; a pipelining client is read no further while so much waits.
 _INLINE = _MOST_HELD = 64 * 1024
 # The full lane keeps deadlines of its own and has better words; the edge's stand behind them.
@@ -80,14 +83,21 @@ class EdgeConnection(Client):
         super().pause_writing()
         if isinstance(self._exchange, FullLane):
             self.write_deadline += _FULL_LANE_GRACE
-        if self._exchange is not None:
-            self._exchange.pause_writing()
+        for each in self._writers():
+            each.pause_writing()
 
     def resume_writing(self) -> None:
         """It does again."""
         super().resume_writing()
-        if self._exchange is not None:
-            self._exchange.resume_writing()
+        for each in self._writers():
+            each.resume_writing()
+
+    def _writers(self) -> Iterator[FastExchange | FullLane]:
+        """Who writes, or may soon: what aiohttp is told it must be told to the end, whosever turn it is by then."""
+        if isinstance(self._exchange, FastExchange):
+            yield self._exchange
+        if self._full is not None:
+            yield self._full
 
     # framing
 
@@ -107,8 +117,8 @@ class EdgeConnection(Client):
 
     def _begin(self, data: bytes) -> bytes | None:
         """A request, or a piece of its head; what stands behind its head."""
-        while data.startswith(b"\r\n"):  # empty lines before a request are nothing (RFC 9112, section 2.2)
-            data = data[2:]
+        if data[0] == _CR:  # empty lines before a request are nothing (RFC 9112, section 2.2)
+            data = _EMPTY_LINES.sub(b"", data, count=1)
         most, end = self.server.bounds.head_bytes, data.find(b"\r\n\r\n", max(0, self._seen - 3))
         try:
             if 0 <= end <= most:
@@ -128,7 +138,7 @@ class EdgeConnection(Client):
         if len(data) > most:
             line_is_whole = b"\r\n" in data[:most]
             raise RequestRefused(431, "head_too_large") if line_is_whole else RequestRefused(414, "target_too_long")
-        if data and data != _CR:
+        if data and data != b"\r":
             judge_beginning(data, self._seen)
 
     def _request(self, data: bytes, end: int) -> bytes:
@@ -146,7 +156,7 @@ class EdgeConnection(Client):
             head = shape.head
             if server.has_fast_lane and shape.fast:
                 whole = _whole_body(head, rest)
-                exchange = self._known.fast(rules, shape, method, target, raw, whole, started)
+                exchange = self._known.fast(rules, shape, Asked(method, target, raw, whole, started))
                 if exchange is not None:
                     self._exchange = exchange
                     self._expect(head, is_here=whole is not None)
@@ -237,7 +247,9 @@ class EdgeConnection(Client):
 
     def answered(self, *, keep_alive: bool) -> None:
         """The full lane's answer is out; without `keep_alive` it closes by itself."""
-        if keep_alive and self._body is None and not self._is_deaf:
+        if self._is_deaf:
+            self.close()
+        elif keep_alive and self._body is None:
             self.finished(keep_alive=True)
         else:
             self._is_answered = keep_alive
@@ -282,6 +294,7 @@ class EdgeConnection(Client):
 
     def _refuse(self, refused: RequestRefused, head: bytes) -> None:
         """Answer what no lane may see, and end."""
+        self.server.current.gateway.metrics.request("", "refuse", refused.status, 0.0, None)
         reference = make_reference()
         method = head.partition(b" ")[0]
         log.info(

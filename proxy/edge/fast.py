@@ -1,4 +1,4 @@
-"""One request of the fast lane: sent and answered within the event loop's own calls, with no task and no copy of a body.
+"""One request of the fast lane: sent and answered within the event loop's own calls, with no task.
 
 What it cannot carry through it hands to the full lane: as if nothing had been, where nothing was sent that may not be
 sent twice; else with what went wrong, which the full lane puts into words.
@@ -7,6 +7,7 @@ sent twice; else with what went wrong, which the full lane puts into words.
 import asyncio
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import structlog
@@ -33,66 +34,58 @@ log = structlog.get_logger("gateway")
 _CLIENT_GONE = 499
 
 
-class FastExchange:
-    """A `Receiver` of the upstream's answer. `raw`: the request's head as it came, for the full lane.
+@dataclass(frozen=True, slots=True)
+class Passing:
+    """A request that may pass. `raw`: its head as it came, for the full lane; `started`: `time.monotonic`.
 
     `credentials`: by which a stream that stays open is judged again.
     """
+
+    shape: Shape
+    route: Route
+    facts: RequestFacts
+    judged: Judged
+    credentials: Credentials
+    raw: bytes
+    started: float
+
+
+class FastExchange:
+    """A `Receiver` of the upstream's answer, and who hears of the client meanwhile."""
 
     __slots__ = (
         "_body_open",
         "_client",
         "_connection",
-        "_credentials",
-        "_facts",
         "_forget",
         "_framing",
         "_gateway",
-        "_judged",
-        "_raw",
+        "_is_over",
+        "_passing",
         "_retryable",
-        "_route",
         "_sent_at",
-        "_shape",
-        "_started",
         "_status",
         "_unsent",
     )
 
-    def __init__(
-        self,
-        client: "EdgeConnection",
-        shape: Shape,
-        route: Route,
-        facts: RequestFacts,
-        judged: Judged,
-        credentials: Credentials,
-        raw: bytes,
-        started: float,
-    ) -> None:
+    def __init__(self, client: "EdgeConnection", passing: Passing) -> None:
         self._client = client
-        self._shape = shape
-        self._route = route
-        self._facts = facts
-        self._judged = judged
-        self._credentials = credentials
-        self._raw = raw
-        self._started = started
+        self._passing = passing
         self._connection: UpstreamConnection
         self._gateway: Gateway
         self._framing: AnswerFraming | None = None
         self._unsent = b""
         self._status = _CLIENT_GONE
         self._forget: Callable[[], None] | None = None
-        self._body_open = self._retryable = False
+        self._body_open = self._retryable = self._is_over = False
 
     def begin(self, connection: UpstreamConnection, method: bytes, lines: bytes, body: bytes | None) -> None:
-        """Send the head, and the whole body where it is here; None: it follows. Raises UpstreamBroken: nothing was sent.
+        """Send the head, and the whole body where it is here; None: it follows. Raises UpstreamBroken, nothing sent.
 
         `lines`: the header lines that go upstream, without those of the body's framing.
         """
-        head = self._shape.head
-        target = self._facts.target.encode("latin-1")
+        head = self._passing.shape.head
+        target = self._passing.facts.target.encode("latin-1")
         framed = b"" if head.length is None else b"Content-Length: %d\r\n" % head.length
         if head.chunked:
             framed = b"Transfer-Encoding: chunked\r\n"
@@ -170,19 +163,21 @@ class FastExchange:
     def start(self, head: AnswerHead) -> None:
         """The final head."""
         self._status = head.status
+        self._passing.route.way.pool.went(self._connection, None)
         self._framing = framing = AnswerFraming(
             head,
             http_11=True,
-            keep_alive=self._shape.head.keep_alive and not self._client.draining and not self._body_open,
+            keep_alive=self._passing.shape.head.keep_alive and not self._client.draining and not self._body_open,
             hsts=self._gateway.forwarder.hsts,
         )
         if is_event_stream(head.headers):
+            passing = self._passing
             self._forget = self._client.server.streams.add(
-                self._judged.session,
-                self._route.way.organization,
-                self._credentials,
+                passing.judged.session,
+                passing.route.way.organization,
+                passing.credentials,
                 self._on_cut,
-                self._facts.client_address,
+                passing.facts.client_address,
             )
         if framing.states_length:
             self._unsent = framing.head
@@ -222,9 +217,11 @@ class FastExchange:
             self._cut(str(error))
         elif self._retryable and isinstance(error, UpstreamBroken) and not self._connection.heard:
             # An idle connection that was closed as it was taken: what may be sent twice is begun anew.
-            self._client.full_lane(self._raw)
+            self._client.full_lane(self._passing.raw)
             self._leave()
         else:
+            if self._framing is None:
+                self._passing.route.way.pool.went(self._connection, error)
             self._give_to_full_lane(error)
 
     # inside
@@ -235,7 +232,7 @@ class FastExchange:
 
     def _cut(self, why: str) -> None:
         # The client must not take what it has for the whole.
-        log.warning("answer_cut", organization=self._route.way.organization.name, error=why)
+        log.warning("answer_cut", organization=self._passing.route.way.organization.name, error=why)
         self._close()
         self._client.cut()
 
@@ -245,33 +242,38 @@ class FastExchange:
         self._client.cut()
 
     def _give_to_full_lane(self, error: UpstreamError | RequestRefused) -> None:
+        passing = self._passing
         foregone = Foregone(
-            self._facts,
-            self._route.way.organization,
-            self._judged.decision,
+            passing.facts,
+            passing.route.way.organization,
+            passing.judged.decision,
             error,
-            self._started,
+            passing.started,
             time.monotonic() - self._sent_at,
         )
-        self._client.fail(self._raw, foregone)
+        self._client.fail(passing.raw, foregone)
         self._leave()
 
     def _leave(self) -> None:
+        self._is_over = True
         if self._forget is not None:
             self._forget()
         self._client.server.current.leave(self._gateway)
 
     def _close(self) -> None:
-        """Over, whichever way: one line in the log."""
+        """Over, whichever way comes first: one line in the log."""
+        if self._is_over:
+            return
         self._leave()
         ended = time.monotonic()
-        facts, organization = self._facts, self._route.way.organization.name
-        seconds, upstream_seconds = ended - self._started, ended - self._sent_at
+        passing = self._passing
+        facts, organization = passing.facts, passing.route.way.organization.name
+        seconds, upstream_seconds = ended - passing.started, ended - self._sent_at
         self._gateway.metrics.request(organization, "forward", self._status, seconds, upstream_seconds)
         self._client.server.requests.add(
             (
                 ended,
-                self._judged.decision.reason,
+                passing.judged.decision.reason,
                 organization,
                 facts.kind,
                 facts.method,

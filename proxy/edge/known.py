@@ -4,9 +4,10 @@ A browser sends the same lines again and again. Nothing of this outlives the con
 whether the session lives is asked anew on every request.
 """
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from proxy.edge.fast import FastExchange
+from proxy.edge.fast import FastExchange, Passing
 from proxy.edge.head import Fields
 from proxy.edge.rules import Route, Rules, Shape, lines_of
 from proxy.errors import RequestRefused, UpstreamBroken
@@ -23,6 +24,20 @@ if TYPE_CHECKING:
 
 _FIELD_VALUE = b"\t" + bytes(range(0x20, 0x7F)) + bytes(range(0x80, 0x100))
 _COOKIE, _COOKIE_LOWER = b"\r\nCookie: ", b"\r\ncookie: "
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request as it came: `raw` its head, `body` the whole of it or None where it follows.
+
+    `started`: `time.monotonic`.
+    """
+
+    method: str
+    target: bytes
+    raw: bytes
+    body: bytes | None
+    started: float
 
 
 class Known:
@@ -62,25 +77,16 @@ class Known:
             self._value = value
         return rules.shape(block[:start] + block[end:], cookie=True)
 
-    def fast(
-        self,
-        rules: Rules,
-        shape: Shape,
-        method: str,
-        target: bytes,
-        raw: bytes,
-        body: bytes | None,
-        started: float,
-    ) -> FastExchange | None:
+    def fast(self, rules: Rules, shape: Shape, asked: Asked) -> FastExchange | None:
         """Begin a request in the fast lane; None: it is the full lane's, and nothing has happened.
 
-        `body`: the whole of it, or None where it follows. Raises RequestRefused(400).
+        Raises RequestRefused(400).
         """
         try:
             self._know_peer(rules, shape)
         except RequestRefused:
             return None
-        route = rules.route(self._peer.host, target, method)
+        route = rules.route(self._peer.host, asked.target, asked.method)
         if route is None or not self._know_cookie(rules, route):
             return None
         session: Session | None = None
@@ -88,22 +94,14 @@ class Known:
             session = rules.copy_of(self._key) if self._key else None
             if session is None:
                 return None
-        return self._begin(rules, shape, route, session, method, raw, body, started)
+        return self._begin(rules, shape, route, session, asked)
 
     def _begin(
-        self,
-        rules: Rules,
-        shape: Shape,
-        route: Route,
-        session: Session | None,
-        method: str,
-        raw: bytes,
-        body: bytes | None,
-        started: float,
+        self, rules: Rules, shape: Shape, route: Route, session: Session | None, asked: Asked
     ) -> FastExchange | None:
-        client, way, peer = self._client, route.way, self._peer
+        client, way, peer, method = self._client, route.way, self._peer, asked.method
         named = method.encode()
-        connection = way.pool.lend(client, retryable=body == b"" and named in IDEMPOTENT)
+        connection = way.pool.lend(client, retryable=asked.body == b"" and named in IDEMPOTENT)
         if connection is None:
             return None
         kind, caused = shape.kind(method, route)
@@ -117,6 +115,7 @@ class Known:
             peer.client_address,
             kind,
             caused,
+            shape.user_agent,
         )
         judged = rules.judge(facts, way.organization, session)
         if judged is None:
@@ -127,9 +126,10 @@ class Known:
         if judged.session is not None:
             lines += way.identity(judged.session.principal)
         client.uses(way.pool)
-        exchange = FastExchange(client, shape, route, facts, judged, self._credentials, raw, started)
+        passing = Passing(shape, route, facts, judged, self._credentials, asked.raw, asked.started)
+        exchange = FastExchange(client, passing)
         try:
-            exchange.begin(connection, named, lines, body)
+            exchange.begin(connection, named, lines, asked.body)
         except UpstreamBroken:
             return None
         return exchange

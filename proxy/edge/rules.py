@@ -11,7 +11,7 @@ from typing import Protocol
 
 from proxy.edge.bounds import Bounds
 from proxy.edge.head import Head, read_head
-from proxy.errors import RequestRefused
+from proxy.errors import RequestRefused, UpstreamError
 from proxy.gateway.handler import Gateway
 from proxy.gateway.headers import UpstreamHeaders
 from proxy.gateway.judgement import Judged
@@ -37,6 +37,9 @@ class Pool(Protocol):
 
     def lend(self, owner: object | None = None, *, retryable: bool = False) -> UpstreamConnection | None:
         """An idle connection at once, or None."""
+
+    def went(self, connection: UpstreamConnection, error: UpstreamError | None) -> None:
+        """How it went there, up to the answer's head."""
 
     def release(self, owner: object) -> None:
         """The client's connection ended."""
@@ -81,6 +84,7 @@ class Shape:
     fast: bool
     forwarding: bool
     host: str
+    user_agent: str
     kinds: dict[tuple[str, bool], tuple[RequestKind, bool]] = field(default_factory=dict)
     passing: dict[str, tuple[bytes, bytes]] = field(default_factory=dict)
 
@@ -139,7 +143,8 @@ class Rules:
         head = read_head(b"GET", HTTP_11, block, self._most_fields)
         fields = head.fields
         plain = not any(name in fields for name in _FULL_LANE) and len(fields.getall("cookie")) == cookie
-        shape = Shape(head, plain, any(name in fields for name in _FORWARDING), fields["host"])
+        names_hops = any(name in fields for name in _FORWARDING)
+        shape = Shape(head, plain, names_hops, fields["host"], fields.get("user-agent", ""))
         if plain and head.length is None and not head.chunked and len(block) <= _LONGEST_SHAPE:
             if len(self._shapes) >= _MOST_SHAPES:
                 self._shapes.clear()

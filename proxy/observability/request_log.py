@@ -31,18 +31,21 @@ class RequestLog:
         self._loop = asyncio.get_running_loop()
         self._lines: list[Line] = []
         self._timer: asyncio.TimerHandle | None = None
+        self._is_closed = False
 
     def add(self, line: Line) -> None:
         """A request has ended."""
         lines = self._lines
-        if not lines and not self._begin(line):
+        if not lines and not self._begin():
+            _say(line)
             return
         lines.append(line)
         if len(lines) >= _MOST:
             self.flush()
 
     def close(self) -> None:
-        """Write what is held."""
+        """Write what is held. What comes yet is told at once."""
+        self._is_closed = True
         self.flush()
 
     def flush(self) -> None:
@@ -59,10 +62,9 @@ class RequestLog:
             for line in lines:
                 _say(line)
 
-    def _begin(self, line: Line) -> bool:
-        """Whether lines are to be held; if not, this one is told at once."""
-        if logs.json_sink() is None:
-            _say(line)
+    def _begin(self) -> bool:
+        """Whether lines are to be held; if not, each is told at once."""
+        if self._is_closed or logs.json_sink() is None:
             return False
         self._timer = self._loop.call_later(_EVERY, self.flush)
         return True

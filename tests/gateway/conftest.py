@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from proxy.edge.server import Lane, serve
-from proxy.errors import StoreUnavailable
+from proxy.errors import StoreUnavailable, UpstreamError
 from proxy.gateway.current import CurrentGateway
 from proxy.gateway.handler import Gateway
 from proxy.gateway.ports import BearerAddress
@@ -122,6 +122,14 @@ def lane(request) -> Lane:
     return request.param
 
 
+async def warm(pools: dict[str, UpstreamPool]) -> None:
+    """An idle connection in each: without one the first request would be the full lane's."""
+    for pool in pools.values():
+        with contextlib.suppress(UpstreamError):
+            pool._slots.free -= 1
+            (await pool._open(None)).give_back()
+
+
 @pytest.fixture
 async def stage(upstream, clock, lane):
     """Makes stages: `await stage(organization={…}, rules=…, endpoints={…})`."""
@@ -173,6 +181,8 @@ async def stage(upstream, clock, lane):
             )
             streams.follow(gateway.judge, listed)
             current = CurrentGateway(gateway)
+            if lane is Lane.BOTH:
+                await warm(pools)
             server = await serve(current, streams, "127.0.0.1", 0, lane=lane)
             stack.push_async_callback(server.close, 0)
 

@@ -35,12 +35,22 @@ class Message:
 
 async def read_message(reader: asyncio.StreamReader, *, without_body: bool = False, answer: bool = False) -> Message:
     """The next message. asyncio.IncompleteReadError where the connection ends in it."""
+    message = await read_head(reader)
+    if not (without_body or (answer and message.status in {101, 204, 304})):
+        await read_body(reader, message, answer=answer)
+    return message
+
+
+async def read_head(reader: asyncio.StreamReader) -> Message:
+    """A message without its body."""
     head = await reader.readuntil(b"\r\n\r\n")
     first, *lines = head[:-4].split(b"\r\n")
     headers = [(name, value.strip()) for name, _, value in (line.partition(b":") for line in lines)]
-    message = Message(first, headers)
-    if without_body or (answer and message.status in {101, 204, 304}):
-        return message
+    return Message(first, headers)
+
+
+async def read_body(reader: asyncio.StreamReader, message: Message, *, answer: bool) -> None:
+    """Read a message's body into it."""
     length = message.value("Content-Length")
     if message.value("Transfer-Encoding") == b"chunked":
         while size := int((await reader.readuntil(b"\r\n")).partition(b";")[0], 16):
@@ -51,7 +61,6 @@ async def read_message(reader: asyncio.StreamReader, *, without_body: bool = Fal
         message.body = await reader.readexactly(int(length))
     elif answer:
         message.body = await reader.read()
-    return message
 
 
 class RawClient:
@@ -132,7 +141,9 @@ class RawUpstream:
         try:
             while True:
                 # An upload may be refused before it is read, so only small and plain bodies are read here.
-                message = await read_message(reader, without_body=self.answering is not None)
+                message = await read_head(reader)
+                if self.answering is None:
+                    await read_body(reader, message, answer=False)
                 self.requests.append(message)
                 if self.answering is None:
                     writer.write(self.reply)

@@ -105,6 +105,11 @@ class UpstreamConnection(asyncio.Protocol):
         self.owner: weakref.ref[object] | None = None
         self.authenticated = self.closed = self.heard = False
 
+    @property
+    def home(self) -> Home:
+        """Its pool."""
+        return self._home
+
     # an exchange
 
     def begin(self, head: RequestHead, receiver: Receiver, body: bytes = b"", *, sent: bool = True) -> None:

@@ -78,17 +78,21 @@ class UpstreamGroup:
                 if len(tried) == len(self._members):
                     raise
             except (UpstreamTimeout, UpstreamBroken) as error:
-                member.failures += 1
-                if member.failures >= _FAILURES_IN_A_ROW:
-                    self._rest(member, error)
+                self._count(member, error)
                 raise
             else:
-                member.failures, member.rest = 0, _FIRST_REST
+                self._count(member, None)
                 return response
 
     def lend(self, owner: object | None = None, *, retryable: bool = False) -> UpstreamConnection | None:
         """As `UpstreamPool.lend`."""
         return self._choose(owner, ()).pool.lend(owner, retryable=retryable)
+
+    def went(self, connection: UpstreamConnection, error: UpstreamError | None) -> None:
+        """As `UpstreamPool.went`."""
+        for member in self._members:
+            if connection.home is member.pool:
+                self._count(member, error)
 
     def release(self, owner: object) -> None:
         """As `UpstreamPool.release`."""
@@ -128,6 +132,14 @@ class UpstreamGroup:
         self._turns += 1
         chosen.turn = self._turns
         return chosen
+
+    def _count(self, member: _Member, error: UpstreamError | None) -> None:
+        if error is None:
+            member.failures, member.rest = 0, _FIRST_REST
+            return
+        member.failures += 1
+        if member.failures >= _FAILURES_IN_A_ROW:
+            self._rest(member, error)
 
     def _rest(self, member: _Member, error: UpstreamError) -> None:
         now = self._loop.time()

@@ -3,7 +3,7 @@
 import asyncio
 import weakref
 
-from proxy.errors import UpstreamBroken, UpstreamBusy, UpstreamUnreachable
+from proxy.errors import UpstreamBroken, UpstreamBusy, UpstreamError, UpstreamUnreachable
 from proxy.gateway.upstream.address import UpstreamAddress, tls_fault
 from proxy.gateway.upstream.body import INLINE, BodySender, slices
 from proxy.gateway.upstream.connection import UpstreamConnection
@@ -80,6 +80,9 @@ class UpstreamPool:
         if connection is not None:
             connection.owner = weakref.ref(owner) if owner is not None else None
         return connection
+
+    def went(self, connection: UpstreamConnection, error: UpstreamError | None) -> None:
+        """How it went on a connection that was lent: None where a head came. To a single address it is all the same."""
 
     @property
     def states(self) -> dict[str, tuple[int, bool]]:
