@@ -150,12 +150,12 @@ class Subject:
     def url(self, path: str) -> str:
         return f"http://127.0.0.1:{self.port}{path}"
 
-    def sign_in(self) -> None:
+    def sign_in(self, path: str = "/main.aspx") -> None:
         """Through the provider's pages, as a person would."""
 
         async def go() -> str:
             async with Browser() as browser:
-                page = await browser.sign_in(self.url("/main.aspx"), "alice")
+                page = await browser.sign_in(self.url(path), "alice")
                 if page.status != 200 or page.url.port != self.port:
                     raise RuntimeError(f"{self.name}: the sign-in ended at {page.url} with {page.status}")
                 return browser.cookies.header(page.url, same_site=True, navigation=True, method="GET")
