@@ -69,9 +69,9 @@ def wrk(
 def paced(url: str, rate: float, *, cookie: str, seconds: float) -> Run:
     """A load of about that many requests a second: many connections, each of which waits between its requests.
 
-    Enough of them that each waits several milliseconds, the grain of wrk's clock.
+    Enough of them that each waits for long against the millisecond that is the grain of wrk's clock.
     """
-    connections = max(16, min(512, round(rate / 150)))
+    connections = max(32, min(512, round(rate / 50)))
     mean = 1000 * connections / rate
     return wrk(url, cookie=cookie, connections=connections, seconds=seconds, script=["paced.lua", f"{mean:.3f}"])
 
@@ -102,4 +102,3 @@ def raise_file_limit() -> None:
 def pin(core: str) -> None:
     """This process from here on."""
     os.sched_setaffinity(0, {int(each) for each in core.split(",")})
-

@@ -1,6 +1,6 @@
 """Sessions by the thousand, written as a sign-in writes them; their cookies go into a file, one to a line.
 
-usage: python -m benchmark.many_sessions CONFIG COUNT COOKIE_NAME FILE
+usage: python -m benchmark.many_sessions CONFIG FIRST END COOKIE_NAME FILE
 """
 
 import asyncio
@@ -53,19 +53,21 @@ async def create(sessions: Sessions, number: int) -> str:
     return created.cookie
 
 
-async def main(config: Path, count: int, name: str, file: Path) -> None:
+async def main(config: Path, numbers: range, name: str, file: Path) -> None:
     deployment = load(config, os.environ)
     sessions = sessions_of(deployment, time.time)
     await sessions.start()
     try:
         with file.open("w") as out:
-            for first in range(0, count, AT_ONCE):
-                numbers = range(first, min(first + AT_ONCE, count))
-                for cookie in await asyncio.gather(*(create(sessions, number) for number in numbers)):
+            for first in range(0, len(numbers), AT_ONCE):
+                some = numbers[first : first + AT_ONCE]
+                for cookie in await asyncio.gather(*(create(sessions, number) for number in some)):
                     out.write(f"{name}={cookie}\n")
     finally:
         await sessions.close()
 
 
 if __name__ == "__main__":
-    uvloop.run(main(Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3], Path(sys.argv[4])))
+    arguments = sys.argv[1:]
+    wanted = range(int(arguments[1]), int(arguments[2]))
+    uvloop.run(main(Path(arguments[0]), wanted, arguments[3], Path(arguments[4])))

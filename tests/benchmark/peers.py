@@ -232,7 +232,9 @@ class Stage:
 
     def nginx(self, upstream: int) -> Subject:
         port = free_port()
-        return Subject("nginx", port, self.run(["nginx", "-c", str(self.write("nginx.conf", port=port, upstream=upstream))], port))
+        return Subject(
+            "nginx", port, self.run(["nginx", "-c", str(self.write("nginx.conf", port=port, upstream=upstream))], port)
+        )
 
     def haproxy(self, upstream: int) -> Subject:
         port = free_port()

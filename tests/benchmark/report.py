@@ -75,6 +75,8 @@ def section(one: Section) -> str:
 
 def aims(sections: Sequence[Section]) -> str:
     rows = [aim.row() for one in sections for aim in one.aims]
+    if not rows:
+        return "No aim is set for these figures."
     return table(("aim", "promised", "measured", "met"), rows)
 
 
@@ -102,12 +104,14 @@ def svg(title: str, bars: Sequence[tuple[str, float]], unit: str) -> str:
     height = 52 + len(bars) * (_BAR + 12)
     room = _WIDTH - _LABEL - _FIGURE
     lines = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" width="{_WIDTH}" height="{height}" '
-        f'role="img" aria-label="{escape(title)}">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" role="img"',
+        f' width="{_WIDTH}" height="{height}" aria-label="{escape(title)}">',
         "<style>",
         "text { font: 14px system-ui, sans-serif; fill: #1f2328 } .title { font-weight: 600; font-size: 16px }",
         ".peer { fill: #8c959f } .ours { fill: #0969da }",
-        "@media (prefers-color-scheme: dark) { text { fill: #e6edf3 } .peer { fill: #6e7681 } .ours { fill: #4493f8 } }",
+        "@media (prefers-color-scheme: dark) {",
+        "text { fill: #e6edf3 } .peer { fill: #6e7681 } .ours { fill: #4493f8 }",
+        "}",
         "</style>",
         f'<text class="title" x="0" y="20">{escape(title)}</text>',
     ]

@@ -1,5 +1,6 @@
 """Requests through every subject, side by side: small pages, larger ones, paced loads, idle clients, WebSockets."""
 
+import contextlib
 import socket
 import statistics
 import sys
@@ -142,7 +143,7 @@ def large(bench: Bench) -> Section:
         def measure(subject: Subject) -> Run:
             subject.process.forget_peak()
             before = subject.process.memory("VmRSS")
-            run = bench.load(subject, path, connections=4, **more)
+            run = bench.load(subject, path, connections=2, seconds=max(2, bench.seconds - 1), **more)
             growth[subject.name] = max(growth.get(subject.name, 0), subject.process.memory("VmHWM") - before)
             return run
 
@@ -151,8 +152,8 @@ def large(bench: Bench) -> Section:
     down, up = body(LARGE), body("/uploads/large.bin", script=["upload.lua", str(LARGE_BYTES)])
     return Section(
         "64 MiB, down and up",
-        "A file of 64 MiB over 4 connections at once; the upload is written by the application to memory. «Memory» is "
-        "how far the subject's peak rose above where it stood before, with four such bodies under way.",
+        "A file of 64 MiB over 2 connections at once; the upload is written by the application to memory. «Memory» is "
+        "how far the subject's peak rose above where it stood before, with two such bodies under way.",
         ("subject", "down", "x Caddy", "up", "x Caddy", "memory"),
         [
             (
@@ -176,20 +177,20 @@ def large(bench: Bench) -> Section:
 def idle(bench: Bench) -> Section:
     """The small page beside clients that keep their connections and ask for nothing."""
     names = [name for name in (OURS, HAPROXY, CADDY) if name in bench.subjects]
-    alone, beside, memory = {}, {}, {}
-    for name in names:
-        subject = bench.subjects[name]
-        alone[name] = [bench.load(subject, PAGE) for _ in range(bench.rounds)]
-        before = subject.process.memory("VmRSS")
-        held = [_idle_client(subject) for _ in range(IDLE)]
-        try:
-            memory[name] = (subject.process.memory("VmRSS") - before) / IDLE
-            beside[name] = [bench.load(subject, PAGE) for _ in range(bench.rounds)]
-            for client in held:
-                _ask(client, subject)
-        finally:
-            for client in held:
-                client.close()
+    alone: dict[str, list[Run]] = {name: [] for name in names}
+    beside: dict[str, list[Run]] = {name: [] for name in names}
+    memory: dict[str, float] = {}
+    for _ in range(bench.rounds):
+        for name in names:
+            subject = bench.subjects[name]
+            alone[name].append(bench.load(subject, PAGE))
+            before = subject.process.memory("VmRSS")
+            with contextlib.ExitStack() as stack:
+                held = [stack.enter_context(_idle_client(subject)) for _ in range(IDLE)]
+                memory[name] = max(memory.get(name, 0.0), (subject.process.memory("VmRSS") - before) / IDLE)
+                beside[name].append(bench.load(subject, PAGE))
+                for client in held:
+                    _ask(client, subject)
     kept = {name: ratio(beside[name], alone[name]) for name in names}
     return Section(
         "1,000 idle connections",
@@ -202,7 +203,7 @@ def idle(bench: Bench) -> Section:
                 shown(median(alone[name], "rate")),
                 shown(median(beside[name], "rate")),
                 shown(kept[name]),
-                f"{shown(max(0.0, memory[name]) / 1024)} KiB",
+                f"{shown(memory[name] / 1024)} KiB",
             )
             for name in names
         ],
@@ -233,7 +234,9 @@ def _ask(client: socket.socket, subject: Subject) -> None:
 def echo(bench: Bench) -> Section:
     """WebSocket messages there and back, through subjects of their own in front of an echo."""
     stage, port = bench.stage, free_port()
-    upstream = Process([sys.executable, "-m", "benchmark.websocket", str(port)], stage.folder / "echo.log", core=OTHER_CORE)
+    upstream = Process(
+        [sys.executable, "-m", "benchmark.websocket", str(port)], stage.folder / "echo.log", core=OTHER_CORE
+    )
     stage.running.append(upstream)
     wait_for(upstream, port)
     page_less = [stage.haproxy(port), stage.nginx(port), stage.caddy(port)]
@@ -268,8 +271,6 @@ def echo(bench: Bench) -> Section:
             for name in many
         ],
     )
-
-
 
 
 def start(bench: Bench) -> Section:

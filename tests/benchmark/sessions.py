@@ -5,38 +5,18 @@ import itertools
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import redis
 
 from benchmark.load import median, ratio
-from benchmark.peers import OTHER_CORE, SUBJECT_CORE, TESTS, Subject
+from benchmark.peers import OTHER_CORE, PAGE_BYTES, SUBJECT_CORE, TESTS, Process, Subject
 from benchmark.report import Aim, Section, shown
 from benchmark.scenarios import OURS, PAGE, Bench
 from support.browser import Browser
 
-BROWSERS = 8
+BROWSERS, CLIENTS = 8, 32
 COMMANDS_OF_OURS = ("cmdstat_info", "cmdstat_hello", "cmdstat_dbsize", "cmdstat_memory")
-_DECIDE = """
-import timeit
-from proxy.model.organization import Organization
-from proxy.model.principal import Principal
-from proxy.model.request import RequestFacts, RequestKind
-from proxy.model.session import Live, Session, SessionReference
-from proxy.model.settings import TimeRules
-from proxy.policy.decide import decide
-now = 1_790_000_000.0
-organization = Organization(name="contoso", id="7a1f0a6e-0000-4000-8000-000000000001", hosts=("crm.contoso.com",),
-                            upstream="http://upstream:80")
-session = Session(reference=SessionReference("tag", "hash"), organization="contoso", signed_in_at=now,
-                  principal=Principal(key="default|S-1-5-21-1", name="Alice", groups=("Sales",)),
-                  token_end=now + 3600, last_activity=now)
-facts = RequestFacts(method="GET", target="/main.aspx", path="/main.aspx", scheme="https", host="crm.contoso.com",
-                     authority="crm.contoso.com", client_address="203.0.113.9", kind=RequestKind.NAVIGATION,
-                     user_caused=True)
-rules = TimeRules(session_length=28800.0, inactivity=1800.0)
-live = Live(session, from_store=False)
-print(min(timeit.repeat(lambda: decide(facts, organization, live, rules, now + 60), number=100_000, repeat=5)) / 1e5)
-"""
 
 
 def sign_ins(bench: Bench) -> Section:
@@ -86,6 +66,11 @@ def many(bench: Bench) -> Section:
     one.write_text(subject.cookie + "\n")
     bench.load(subject, PAGE, seconds=1)
 
+    # All rounds with one session come first: what many sessions have pending would go on beside them.
+    sent = _commands(store)
+    alone = [bench.load(subject, PAGE, script=["sessions.lua", str(one)]) for _ in range(bench.rounds)]
+    per_request = (_commands(store) - sent) / sum(run.requests for run in alone)
+
     held, keys = store.info("memory")["used_memory"], store.dbsize()
     cookies = _fill(bench, subject, name)
     in_redis = (store.info("memory")["used_memory"] - held) / count
@@ -93,33 +78,31 @@ def many(bench: Bench) -> Section:
     record_bytes, keys_each = store.memory_usage(record), (store.dbsize() - keys) / count
 
     before = subject.process.memory("VmRSS")
-    began = time.monotonic()
-    asked = _ask_for_all(bench, subject, str(cookies))
-    first = asked / (time.monotonic() - began)
+    first = asyncio.run(_ask_for_all(subject, cookies.read_text().splitlines()))
     here = (subject.process.memory("VmRSS") - before) / count
 
-    rates: dict[str, list] = {"one": [], "all": []}
-    commands = []
-    for _ in range(bench.rounds):
-        for kind, file in (("one", one), ("all", cookies)):
-            sent = _commands(store)
-            run = bench.load(subject, PAGE, script=["sessions.lua", str(file)])
-            if kind == "one":
-                commands.append((_commands(store) - sent) / run.requests)
-            rates[kind].append(run)
+    sent = _commands(store)
+    all_of_them = [bench.load(subject, PAGE, script=["sessions.lua", str(cookies)]) for _ in range(bench.rounds)]
+    per_request_of_all = (_commands(store) - sent) / sum(run.requests for run in all_of_them)
     stage.end(subject)
-    kept, per_request = ratio(rates["all"], rates["one"]), sorted(commands)[len(commands) // 2]
+    kept = median(all_of_them, "rate") / median(alone, "rate")
     return Section(
         "Sessions",
-        f"{count:,} sessions of people with ten claims each, written as a sign-in writes them, then all of them in use "
-        "through one worker. Both rates come from the same script of wrk, which sends another cookie with each request.",
+        f"{count:,} sessions of people with ten claims each, written as a sign-in writes them, then all of them "
+        "in use through one worker. Both rates come from the same script of wrk, which sends another cookie with each "
+        "request. Redis counts a script and each command within it; a session's activity is such a script, written "
+        "at most every five seconds.",
         ("what", "figure"),
         [
-            ("requests/s, one session", shown(median(rates["one"], "rate"))),
-            (f"requests/s, {count:,} sessions in use", shown(median(rates["all"], "rate"))),
+            ("requests/s, one session", shown(median(alone, "rate"))),
+            (f"requests/s, {count:,} sessions in use", shown(median(all_of_them, "rate"))),
             ("ratio", shown(kept)),
             ("requests/s while every session is asked of Redis for the first time", shown(first)),
-            ("Redis commands per request, steady state", shown(per_request)),
+            ("Redis commands per request, one session", shown(per_request)),
+            (
+                f"Redis commands per request, {count:,} sessions each active every few seconds",
+                shown(per_request_of_all),
+            ),
             ("memory of the worker per session it serves", f"{shown(here)} bytes"),
             ("memory of Redis per session, with all its indexes", f"{shown(in_redis)} bytes, {shown(keys_each)} keys"),
             ("of these the session's own record (MEMORY USAGE)", f"{record_bytes} bytes"),
@@ -131,25 +114,46 @@ def many(bench: Bench) -> Section:
     )
 
 
-def _fill(bench: Bench, subject: Subject, name: str):
-    """Make the sessions, with the proxy's core for it; the file of their cookies."""
-    file = bench.stage.folder / "cookies.txt"
-    config = subject.process.popen.args[-1]
-    command = ["taskset", "-c", SUBJECT_CORE, sys.executable, "-m", "benchmark.many_sessions"]
-    subprocess.run([*command, config, str(bench.sessions), name, str(file)], cwd=TESTS, check=True, timeout=300)
-    return file
+def _fill(bench: Bench, subject: Subject, name: str) -> Path:
+    """Make the sessions, on both cores while nothing else is measured; the file of their cookies."""
+    folder, config = bench.stage.folder, subject.process.popen.args[-1]
+    middle = bench.sessions // 2
+    halves = ((SUBJECT_CORE, 0, middle), (OTHER_CORE, middle, bench.sessions))
+    program, running, files = [sys.executable, "-m", "benchmark.many_sessions"], [], []
+    for core, first, end in halves:
+        files.append(folder / f"cookies-{core}.txt")
+        command = [*program, config, str(first), str(end), name, str(files[-1])]
+        running.append(Process(command, folder / f"many-{core}.log", core=core))
+    try:
+        for process in running:
+            if process.popen.wait(300):
+                raise RuntimeError(process.log.read_text())
+    finally:
+        for process in running:
+            process.stop()
+    cookies = folder / "cookies.txt"
+    cookies.write_text("".join(file.read_text() for file in files))
+    return cookies
 
 
-def _ask_for_all(bench: Bench, subject: Subject, cookies: str) -> int:
-    """Load until every session was asked for at least once; how many requests that took."""
-    asked = 0
-    for _ in range(60):
-        # The script begins with the first cookie again in each run, so one run has to be long enough.
-        run = bench.load(subject, PAGE, seconds=max(5, bench.sessions / 2500), script=["sessions.lua", cookies])
-        asked += run.requests
-        if run.requests >= bench.sessions:
-            return asked
-    raise RuntimeError("the sessions were not all asked for")
+async def _ask_for_all(subject: Subject, cookies: list[str]) -> float:
+    """One request of each session; how many a second."""
+    waiting = iter(cookies)
+
+    async def one_client() -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", subject.port)
+        for cookie in waiting:
+            head = f"GET {PAGE} HTTP/1.1\r\nHost: 127.0.0.1:{subject.port}\r\nCookie: {cookie}\r\n\r\n"
+            writer.write(head.encode())
+            answer = await reader.readuntil(b"\r\n\r\n")
+            assert answer.startswith(b"HTTP/1.1 200 "), answer
+            await reader.readexactly(PAGE_BYTES)
+        writer.close()
+        await writer.wait_closed()
+
+    began = time.monotonic()
+    await asyncio.gather(*(one_client() for _ in range(CLIENTS)))
+    return len(cookies) / (time.monotonic() - began)
 
 
 def _commands(store: redis.Redis) -> int:
@@ -158,9 +162,9 @@ def _commands(store: redis.Redis) -> int:
     return sum(values["calls"] for name, values in stats.items() if name.partition("|")[0] not in COMMANDS_OF_OURS)
 
 
-def decide(bench: Bench) -> Section:  # noqa: ARG001 - the same form as all scenarios
-    command = ["taskset", "-c", SUBJECT_CORE, sys.executable, "-c", _DECIDE]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=TESTS.parent)
+def decide(_: Bench) -> Section:
+    command = ["taskset", "-c", SUBJECT_CORE, sys.executable, "-m", "benchmark.one_decision"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=TESTS)
     microseconds = float(done.stdout) * 1e6
     return Section(
         "The decision alone",

@@ -54,7 +54,9 @@ class Upstream(asyncio.Protocol):
 
     def _answer(self, head: str) -> None:
         fields = dict(line.lower().split(": ", 1) for line in head.split("\r\n")[1:] if ": " in line)
-        key = next((line.split(": ", 1)[1] for line in head.split("\r\n") if line.lower().startswith("sec-websocket-key")), "")
+        key = next(
+            (line.split(": ", 1)[1] for line in head.split("\r\n") if line.lower().startswith("sec-websocket-key")), ""
+        )
         if fields.get("upgrade") != "websocket":
             self.transport.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 0\r\n\r\n")
             return
