@@ -45,6 +45,18 @@ def test_it_is_short_enough_to_be_read(path):
     assert all(line == line.rstrip() for line in lines)
 
 
+def test_each_file_of_the_architecture_is_there():
+    text = (ROOT / "docs" / "architecture.md").read_text()
+    drawn = re.findall(
+        r"^[ a-z►─]*?([a-z]+/[a-z_/]+)(?: |$)", text.partition("```")[2].partition("```")[0], re.MULTILINE
+    )
+    named = re.findall(r"`([a-z]+/[a-z_/]+)\.py`", text)
+    assert len(drawn) >= 8
+    assert len(named) >= 8
+    for path in (*drawn, *named):
+        assert (ROOT / "proxy" / f"{path}.py").is_file() or (ROOT / "proxy" / path).is_dir(), path
+
+
 def test_the_readme_leads_to_every_document():
     reached = {(ROOT / link.partition("#")[0]).resolve() for link in links(ROOT / "README.md")}
     assert set(DOCUMENTS) - {ROOT / "README.md"} <= reached

@@ -45,6 +45,24 @@ def refused_tokens() -> set[str]:
     }
 
 
+def needing_a_restart() -> set[str]:
+    """The keys that a running proxy, with one worker or several, refuses to change."""
+    return {
+        key.value
+        for name in ("running", "supervisor")
+        for node in ast.walk(ast.parse((ROOT / "proxy" / "app" / f"{name}.py").read_text()))
+        if isinstance(node, ast.FunctionDef) and node.name == "_refuse_what_needs_a_restart"
+        for pairs in ast.walk(node)
+        if isinstance(pairs, ast.Dict)
+        for key in pairs.keys
+    }
+
+
+def test_what_needs_a_restart_is_what_a_reload_refuses():
+    [[_, restart]] = table(OPERATING, "acts at once, for open sessions too", "needs a restart")
+    assert set(code(restart)) == needing_a_restart()
+
+
 def test_every_event_of_the_log_has_its_line_with_its_levels_and_every_line_its_event():
     written = {code(row[0])[0]: set(row[1].split(", ")) for row in table(OPERATING, "event", "level", "means", "do")}
     assert written == logged()
