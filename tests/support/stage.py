@@ -147,6 +147,7 @@ async def stage(upstream, clock, lane):
             tuning=None,
             bounds=None,
             metrics=None,
+            lane=lane,
         ) -> Stage:
             only = {"name": "contoso", "id": "1", "hosts": ("crm.contoso.com",), "upstream": upstream.url}
             listed = organizations or [Organization(**(only | (organization or {})))]
