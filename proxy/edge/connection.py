@@ -327,8 +327,11 @@ def _whole_body(head: Head, rest: bytes) -> bytes | None:
 def _fit(raw: bytes, head: Head, method: str) -> bytes:
     """A head as the full lane may see it: to aiohttp what follows an upgrade is no body, but another protocol.
 
-    Raises RequestRefused(400, "bad_upgrade").
+    So it is for CONNECT, which asks for a tunnel that we are not (RFC 9110, section 9.3.6).
+    Raises RequestRefused(400, "bad_upgrade" | "bad_method").
     """
+    if method == "CONNECT":
+        raise RequestRefused(400, "bad_method")
     if "upgrade" not in head.fields or not (head.chunked or head.length):
         return raw
     if method == "GET" and "websocket" in head.fields["upgrade"].lower():

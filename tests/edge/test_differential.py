@@ -22,7 +22,7 @@ from support.stage import Stage, warm
 LAST = b"GET /last HTTP/1.1\r\nHost: crm.contoso.com\r\nCookie: claims-session=alice\r\nConnection: close\r\n\r\n"
 _VARYING = re.compile(rb"(?im)^(date: .*|x-request-reference: .*)\r\n|[0-9A-HJKMNP-TV-Z]{12}|state=[^\s\"&;]*")
 ANSWERS = {
-    b"/chunked": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nX-A: 1\r\n\r\n3\r\nabc\r\n2;x=y\r\nde\r\n0\r\nT: 1\r\n\r\n",
+    b"/chunked": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nX-A: 1\r\n\r\n5;x=y\r\nabcde\r\n0\r\nT: 1\r\n\r\n",
     b"/204": b"HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n",
     b"/304": b"HTTP/1.1 304 Not Modified\r\nETag: \"a\"\r\n\r\n",
     b"/empty": b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
