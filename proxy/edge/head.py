@@ -109,8 +109,8 @@ def judge_beginning(data: bytes, seen: int) -> None:
     if data[0] not in _TOKEN_START:
         raise RequestRefused(400, "bad_request_line")
     start = seen - 1 if seen and data[seen - 1] == _CR else seen
-    fresh = data[start:]
-    if fresh.count(b"\n") != fresh.count(_LINE_END) or b"\r" in fresh[:-1].replace(_LINE_END, b""):
+    left = data[start : len(data) - (data[-1] == _CR)].replace(_LINE_END, b"")
+    if b"\n" in left or b"\r" in left:
         raise RequestRefused(400, "bad_line_end")
 
 

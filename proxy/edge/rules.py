@@ -142,7 +142,9 @@ class Rules:
             return known
         head = read_head(b"GET", HTTP_11, block, self._most_fields)
         fields = head.fields
-        plain = not any(name in fields for name in _FULL_LANE) and len(fields.getall("cookie")) == cookie
+        # aiohttp refuses some fields that come twice.
+        once = len(fields) == len(head.raw) and ("cookie" in fields) == cookie
+        plain = once and not any(name in fields for name in _FULL_LANE)
         names_hops = any(name in fields for name in _FORWARDING)
         shape = Shape(head, plain, names_hops, fields["host"], fields.get("user-agent", ""))
         if plain and head.length is None and not head.chunked and len(block) <= _LONGEST_SHAPE:

@@ -25,7 +25,9 @@ def read(body, data: bytes, cuts=()) -> tuple[bytes, bytes | None]:
     return got, None
 
 
-@given(st.lists(st.binary(min_size=1, max_size=40), max_size=6), st.sets(st.integers(0, 200), max_size=30), st.booleans())
+@given(
+    st.lists(st.binary(min_size=1, max_size=40), max_size=6), st.sets(st.integers(0, 200), max_size=30), st.booleans()
+)
 def test_chunks_end_where_they_end_however_they_come(chunks, cuts, trailer):
     framed = b"".join(b"%x;a=b\r\n%b\r\n" % (len(chunk), chunk) for chunk in chunks)
     framed += b"0\r\n" + (b"X-Trailer: 1\r\n" if trailer else b"") + b"\r\n"

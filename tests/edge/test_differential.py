@@ -24,7 +24,7 @@ _VARYING = re.compile(rb"(?im)^(date: .*|x-request-reference: .*)\r\n|[0-9A-HJKM
 ANSWERS = {
     b"/chunked": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nX-A: 1\r\n\r\n5;x=y\r\nabcde\r\n0\r\nT: 1\r\n\r\n",
     b"/204": b"HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n",
-    b"/304": b"HTTP/1.1 304 Not Modified\r\nETag: \"a\"\r\n\r\n",
+    b"/304": b'HTTP/1.1 304 Not Modified\r\nETag: "a"\r\n\r\n',
     b"/empty": b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
     b"/early": b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" + ok(),
     b"/hop": ok(b"hop", b"Connection: X-Hop", b"X-Hop: 1", b"Keep-Alive: timeout=5", b"Set-Cookie: claims-session=x"),
@@ -194,7 +194,18 @@ TARGETS = (
     b"",
 )
 HOSTS = (b"crm.contoso.com",) * 6 + (b"CRM.Contoso.com.", b"crm.contoso.com:80", b"other.example", b"a@b", b"", b"[::1")
-METHODS = (b"GET",) * 6 + (b"HEAD", b"POST", b"PUT", b"DELETE", b"OPTIONS", b"PATCH", b"TRACE", b"PROPFIND", b"get", b"G(T")
+METHODS = (b"GET",) * 6 + (
+    b"HEAD",
+    b"POST",
+    b"PUT",
+    b"DELETE",
+    b"OPTIONS",
+    b"PATCH",
+    b"TRACE",
+    b"PROPFIND",
+    b"get",
+    b"G(T",
+)
 VERSIONS = (b"HTTP/1.1",) * 12 + (b"HTTP/1.0", b"HTTP/2.0", b"HTTP/0.9", b"http/1.1", b"HTTP/1.1 ")
 
 

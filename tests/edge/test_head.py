@@ -112,6 +112,8 @@ def test_what_a_head_says_of_its_body_and_its_connection():
         (b"GET / HTTP/1.1\rHost", b"GET / HTTP/1.1\r"),
         (b"\x16\x03\x01", b"G"),
         (b"\nGET", b"GET"),
+        (b"GET / HTTP/1.1\r\r\n", b"GET / HTTP/1.1\r\n"),
+        (b"GET / HTTP/1.1\r\n\n", b"GET / HTTP/1.1\r\n\r"),
     ],
 )
 @pytest.mark.parametrize("seen", [0, 1, 3])
