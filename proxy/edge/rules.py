@@ -164,7 +164,8 @@ class Rules:
         if known is not None:
             return known
         gateway, path = self.gateway, self.judge_target(target, method)
-        if path == "*" or gateway.table.endpoint(host, path) is not None:
+        # aiohttp knows no octets above ASCII in a target.
+        if path == "*" or not target.isascii() or gateway.table.endpoint(host, path) is not None:
             return None
         text = target.decode("latin-1")
         try:

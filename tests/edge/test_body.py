@@ -1,5 +1,7 @@
 """Where a body ends does not depend on how its bytes come, and what is no body is refused."""
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,7 +16,7 @@ def read(body, data: bytes, cuts=()) -> tuple[bytes, bytes | None]:
     """(The body, what stands behind it or None) of bytes that come in pieces."""
     places = [0, *sorted(cuts), len(data)]
     got = b""
-    for start, end in zip(places, places[1:], strict=False):
+    for start, end in itertools.pairwise(places):
         if start == end:
             continue
         pieces, rest = body.feed(data[start:end])

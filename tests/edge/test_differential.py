@@ -6,6 +6,7 @@ One deployment has the full lane alone, one has both. Sessions, clock and upstre
 
 import asyncio
 import contextlib
+import itertools
 import re
 from dataclasses import dataclass
 
@@ -232,7 +233,7 @@ def asked(draw) -> bytes:
 
 def in_pieces(data: bytes, cuts: set[int]) -> list[bytes]:
     places = [0, *sorted(cut for cut in cuts if cut < len(data)), len(data)]
-    return [data[start:end] for start, end in zip(places, places[1:], strict=False)]
+    return [data[start:end] for start, end in itertools.pairwise(places)]
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
