@@ -37,6 +37,11 @@ class Bench:
     failures: dict[str, int] = field(default_factory=dict)
     saturated: dict[str, float] = field(default_factory=dict)
 
+    @property
+    def short(self) -> int:
+        """Seconds of a load in the comparisons that matter less."""
+        return max(1, self.seconds // 2)
+
     @cached_property
     def subjects(self) -> dict[str, Subject]:
         found = {subject.name: subject for subject in self.stage.all()}
@@ -117,7 +122,7 @@ def latency(bench: Bench) -> Section:
 
 
 def medium(bench: Bench) -> Section:
-    found = bench.compare(lambda subject: bench.load(subject, MEDIUM))
+    found = bench.compare(lambda subject: bench.load(subject, MEDIUM, seconds=bench.short))
     return Section(
         "64 KiB",
         "A file of 64 KiB over 32 connections.",
@@ -143,7 +148,7 @@ def large(bench: Bench) -> Section:
         def measure(subject: Subject) -> Run:
             subject.process.forget_peak()
             before = subject.process.memory("VmRSS")
-            run = bench.load(subject, path, connections=2, seconds=max(2, bench.seconds - 1), **more)
+            run = bench.load(subject, path, connections=2, seconds=bench.short, **more)
             growth[subject.name] = max(growth.get(subject.name, 0), subject.process.memory("VmHWM") - before)
             return run
 
@@ -183,12 +188,12 @@ def idle(bench: Bench) -> Section:
     for _ in range(bench.rounds):
         for name in names:
             subject = bench.subjects[name]
-            alone[name].append(bench.load(subject, PAGE))
+            alone[name].append(bench.load(subject, PAGE, seconds=bench.short))
             before = subject.process.memory("VmRSS")
             with contextlib.ExitStack() as stack:
                 held = [stack.enter_context(_idle_client(subject)) for _ in range(IDLE)]
                 memory[name] = max(memory.get(name, 0.0), (subject.process.memory("VmRSS") - before) / IDLE)
-                beside[name].append(bench.load(subject, PAGE))
+                beside[name].append(bench.load(subject, PAGE, seconds=bench.short))
                 for client in held:
                     _ask(client, subject)
     kept = {name: ratio(beside[name], alone[name]) for name in names}

@@ -64,7 +64,8 @@ def many(bench: Bench) -> Section:
     subject.sign_in()
     name, one = subject.cookie.partition("=")[0], stage.folder / "one.txt"
     one.write_text(subject.cookie + "\n")
-    bench.load(subject, PAGE, seconds=1)
+    # A worker trusts its copies once its first heartbeat through Redis has come back.
+    bench.load(subject, PAGE, seconds=3)
 
     # All rounds with one session come first: what many sessions have pending would go on beside them.
     sent = _commands(store)
