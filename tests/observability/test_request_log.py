@@ -1,0 +1,41 @@
+"""Lines that are written together are, byte for byte, those that structlog writes one by one."""
+
+import io
+import json
+import logging
+import re
+
+import pytest
+import structlog
+
+from proxy.observability import logs
+from proxy.observability.request_log import RequestLog
+
+LINE = (1.5, "signed_in", "contoso", "navigation", "GET", '/a"b\\c%20é', 200, 1.0, 0.4)
+_VARYING = re.compile(r'"(reference|at)": "[^"]*"')
+
+
+@pytest.fixture
+def sink(monkeypatch):
+    stream = io.StringIO()
+    root = logging.getLogger()
+    before = root.handlers[:], root.level
+    monkeypatch.setattr(logs, "_SINK", None)
+    logs.configure(log_format="json", stream=stream)
+    yield stream
+    structlog.reset_defaults()
+    root.handlers[:], _ = before
+    root.setLevel(before[1])
+
+
+async def test_a_line_is_the_one_that_structlog_writes(sink):
+    log = RequestLog()
+    log.add(LINE)
+    assert sink.getvalue() == ""
+    log.close()
+    together = sink.getvalue()
+    log.add(LINE)  # what comes after the end is told at once
+    alone = sink.getvalue()[len(together) :]
+    assert json.loads(together)["path"] == LINE[5]
+    assert json.loads(together).keys() == json.loads(alone).keys()
+    assert _VARYING.sub("", together) == _VARYING.sub("", alone)
