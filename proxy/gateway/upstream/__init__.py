@@ -9,6 +9,7 @@ cookies, redirects, content codings, and every word that a person reads.
     address     where the upstream is
     request     what is sent: heads as bytes
     answer      what an answer may look like: no socket, no clock
+    receiver    who hears of an exchange
     connection  one exchange at a time, told to a `Receiver`
     body        a request's body, sent as it comes
     response    an answer for coroutines
@@ -23,9 +24,10 @@ from typing import TypeAlias
 
 from proxy.gateway.upstream.address import UpstreamAddress, parse_address
 from proxy.gateway.upstream.answer import AnswerHead, Framing
-from proxy.gateway.upstream.connection import Receiver, UpstreamConnection
+from proxy.gateway.upstream.connection import UpstreamConnection
 from proxy.gateway.upstream.group import UpstreamGroup
 from proxy.gateway.upstream.pool import UpstreamPool
+from proxy.gateway.upstream.receiver import Receiver
 from proxy.gateway.upstream.request import RequestHead, UpstreamRequest
 from proxy.gateway.upstream.response import UpstreamResponse
 from proxy.gateway.upstream.tunnel import UpstreamStream
