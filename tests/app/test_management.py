@@ -1,5 +1,7 @@
 """The management listener: what a load balancer, an orchestrator and Prometheus are told."""
 
+import asyncio
+
 import aiohttp
 import pytest
 from prometheus_client.parser import text_string_to_metric_families as read_text
@@ -101,10 +103,18 @@ async def test_a_port_that_is_taken_is_named_with_what_would_be_right(management
         await managed(Told(), Management(port=one.port))
 
 
+async def heard(made) -> None:
+    """The first heartbeat through the store comes back within moments; before that nobody is ready."""
+    async with asyncio.timeout(10):
+        while not made.proxy.sessions.hears:  # noqa: ASYNC110 - the store's own messages are waited for
+            await asyncio.sleep(0.005)
+
+
 @pytest.fixture
 async def watched(world, browser, management, tmp_path, own_redis):
     """A world with alice signed in, its own Redis, and the management listener of its proxy."""
     made = await world(state=own_redis.url, **custom(session=480))
+    await heard(made)
     await browser.sign_in(made.url("/main.aspx"), "alice")
     follower = Follower(made.proxy, made.write_configuration(made.port), {}, made.clock)
     made.management = await management(Watched(made.proxy, follower))
@@ -167,6 +177,7 @@ async def test_an_outage_of_the_store_is_told_at_once_and_takes_the_node_away_af
 
 async def test_a_provider_that_is_away_is_told_and_takes_no_node_away(world, management):
     made = await world(provider={"issuer": f"http://127.0.0.1:{free_port()}/adfs"})
+    await heard(made)
     follower = Follower(made.proxy, made.write_configuration(made.port), {}, made.clock)
     one = await management(Watched(made.proxy, follower))
     status, said = await get(one, "/readyz")
