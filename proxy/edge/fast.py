@@ -16,9 +16,8 @@ from proxy.edge.client import Pause
 from proxy.edge.rules import Route, Shape
 from proxy.errors import RequestRefused, UpstreamBroken, UpstreamError
 from proxy.gateway.connection import Foregone
-from proxy.gateway.forward import is_event_stream
 from proxy.gateway.framing import AnswerFraming
-from proxy.gateway.handler import Gateway, milliseconds
+from proxy.gateway.handler import Gateway
 from proxy.gateway.judgement import Credentials, Judged
 from proxy.gateway.streams import Cut
 from proxy.gateway.upstream import AnswerHead, RequestHead, UpstreamConnection, UpstreamStream
@@ -163,18 +162,16 @@ class FastExchange:
     def start(self, head: AnswerHead) -> None:
         """The final head."""
         self._status = head.status
-        self._passing.route.way.pool.went(self._connection, None)
-        self._framing = framing = AnswerFraming(
-            head,
-            http_11=True,
-            keep_alive=self._passing.shape.head.keep_alive and not self._client.draining and not self._body_open,
-            hsts=self._gateway.forwarder.hsts,
-        )
-        if is_event_stream(head.headers):
-            passing = self._passing
+        passing = self._passing
+        way = passing.route.way
+        way.pool.went(self._connection, None)
+        keep_alive = passing.shape.head.keep_alive and not self._client.draining and not self._body_open
+        framing, is_stream = way.framing(head, keep_alive=keep_alive)
+        self._framing = framing
+        if is_stream:
             self._forget = self._client.server.streams.add(
                 passing.judged.session,
-                passing.route.way.organization,
+                way.organization,
                 passing.credentials,
                 self._on_cut,
                 passing.facts.client_address,
@@ -279,7 +276,7 @@ class FastExchange:
                 facts.method,
                 facts.path,
                 self._status,
-                milliseconds(seconds),
-                milliseconds(upstream_seconds),
+                seconds,
+                upstream_seconds,
             )
         )

@@ -57,6 +57,8 @@ class Known:
         self._credentials = Credentials()
         self._key = b""
         self._cookie_line = b""
+        self._facts: RequestFacts
+        self._facts_for: tuple[Shape | None, Route | None, Peer | None, str] = (None, None, None, "")
 
     def see(self, rules: Rules, block: bytes) -> Shape:
         """The shape of an HTTP/1.1 head. Raises RequestRefused."""
@@ -99,24 +101,12 @@ class Known:
     def _begin(
         self, rules: Rules, shape: Shape, route: Route, session: Session | None, asked: Asked
     ) -> FastExchange | None:
-        client, way, peer, method = self._client, route.way, self._peer, asked.method
+        client, way, method = self._client, route.way, asked.method
         named = method.encode()
         connection = way.pool.lend(client, retryable=asked.body == b"" and named in IDEMPOTENT)
         if connection is None:
             return None
-        kind, caused = shape.kind(method, route)
-        facts = RequestFacts(
-            method,
-            route.target,
-            route.path,
-            peer.scheme,
-            peer.host,
-            peer.authority,
-            peer.client_address,
-            kind,
-            caused,
-            shape.user_agent,
-        )
+        facts = self._facts_of(shape, route, method)
         judged = rules.judge(facts, way.organization, session)
         if judged is None:
             connection.give_back()
@@ -133,6 +123,27 @@ class Known:
         except UpstreamBroken:
             return None
         return exchange
+
+    def _facts_of(self, shape: Shape, route: Route, method: str) -> RequestFacts:
+        """Those of the last request, where this one is the same."""
+        peer, of = self._peer, self._facts_for
+        if of[0] is shape and of[1] is route and of[2] is peer and of[3] == method:
+            return self._facts
+        kind, caused = shape.kind(method, route)
+        self._facts_for = shape, route, peer, method
+        self._facts = RequestFacts(
+            method,
+            route.target,
+            route.path,
+            peer.scheme,
+            peer.host,
+            peer.authority,
+            peer.client_address,
+            kind,
+            caused,
+            shape.user_agent,
+        )
+        return self._facts
 
     def _know_peer(self, rules: Rules, shape: Shape) -> None:
         """Raises RequestRefused for a Host, or hops, that the full lane refuses."""

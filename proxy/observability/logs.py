@@ -41,6 +41,7 @@ _PARAMETER = re.compile(r"(?i)\b(code|state|id_token|id_token_hint|access_token|
 
 _PROCESSORS: list[structlog.typing.Processor] = []
 _SINK: TextIO | None = None
+_DROPS_INFO = False
 
 
 def _not_below(threshold: int) -> structlog.typing.Processor:
@@ -114,11 +115,17 @@ def configure(*, level: str = "info", log_format: str = "auto", stream: TextIO |
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *finish],
         )
     )
-    global _SINK  # noqa: PLW0603 - set up once for a process, as structlog itself is
+    global _SINK, _DROPS_INFO  # noqa: PLW0603 - set up once for a process, as structlog itself is
+    _DROPS_INFO = threshold > logging.INFO
     _SINK = out if not console and threshold <= logging.INFO else None
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(max(threshold, logging.WARNING))
+
+
+def drops_info() -> bool:
+    """Whether a line of level info would be made for nothing."""
+    return _DROPS_INFO and structlog.get_config()["processors"] is _PROCESSORS
 
 
 def json_sink() -> TextIO | None:

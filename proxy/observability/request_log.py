@@ -21,7 +21,7 @@ _EVERY = 0.25
 _MOST = 1024
 
 Line: TypeAlias = tuple[float, str, str, str, str, str, int, float, float]
-"""Ended (`time.monotonic`), reason, organization, kind, method, path, status, duration and upstream's share in ms."""
+"""Ended (`time.monotonic`), reason, organization, kind, method, path, status, seconds, and the upstream's of them."""
 
 
 class RequestLog:
@@ -37,7 +37,8 @@ class RequestLog:
         """A request has ended."""
         lines = self._lines
         if not lines and not self._begin():
-            _say(line)
+            if not logs.drops_info():
+                _say(line)
             return
         lines.append(line)
         if len(lines) >= _MOST:
@@ -81,8 +82,8 @@ def _say(line: Line) -> None:
         method=method,
         path=path,
         status=status,
-        duration_ms=duration,
-        upstream_ms=upstream,
+        duration_ms=round(duration * 1000, 1),
+        upstream_ms=round(upstream * 1000, 1),
         reference=make_references(1)[0],
     )
 
@@ -98,10 +99,11 @@ def render(lines: list[Line]) -> str:
         quoted = texts.get(path)
         if quoted is None:
             quoted = texts[path] = json.dumps(logs.redact_text(path), ensure_ascii=False)
+        milliseconds, upstream_ms = round(duration * 1000, 1), round(upstream * 1000, 1)
         rendered.append(
             f'{{"decision": "forward", "reason": "{reason}", "organization": "{organization}", "kind": "{kind}", '
-            f'"method": "{method}", "path": {quoted}, "status": {status}, "duration_ms": {duration}, '
-            f'"upstream_ms": {upstream}, "reference": "{reference}", "event": "request", "level": "info", '
+            f'"method": "{method}", "path": {quoted}, "status": {status}, "duration_ms": {milliseconds}, '
+            f'"upstream_ms": {upstream_ms}, "reference": "{reference}", "event": "request", "level": "info", '
             f'"at": "{_stamp(ended + behind)}"}}\n'
         )
     return "".join(rendered)

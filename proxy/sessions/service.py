@@ -47,6 +47,9 @@ _log = structlog.get_logger("sessions")
 
 _ID_BYTES = 16
 _ATTEMPTS = 5
+_FINEST: Seconds = 0.25
+"""A burst of requests is one sign of activity: a last activity may be that much too early."""
+
 _SIGNS_OUT = frozenset({EndReason.SIGNED_OUT, EndReason.REVOKED})
 
 
@@ -271,7 +274,7 @@ class Sessions:
 
     def note_activity(self, session: Session, now: Instant, inactivity: Seconds | None) -> None:
         """Somebody is there. Seen by this worker at once, by the store soon; near the inactivity end at once, too."""
-        if session.reference is None:
+        if session.reference is None or 0 <= now - session.last_activity < _FINEST:
             return
         place = Place(session.reference.tag, session.reference.id_hash)
         urgent = self._activity.note(place, session.last_activity, now, inactivity)

@@ -11,7 +11,7 @@ import structlog
 from proxy.observability import logs
 from proxy.observability.request_log import RequestLog
 
-LINE = (1.5, "signed_in", "contoso", "navigation", "GET", '/a"b\\c%20é', 200, 1.0, 0.4)
+LINE = (1.5, "signed_in", "contoso", "navigation", "GET", '/a"b\\c%20é', 200, 0.001, 0.0004)
 _VARYING = re.compile(r'"(reference|at)": "[^"]*"')
 
 

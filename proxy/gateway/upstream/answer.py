@@ -33,6 +33,8 @@ _CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 _LENGTH = re.compile(rb"[0-9]{1,18}")
 _CONTINUE, _SWITCHING, _FINAL = 100, 101, 200
 _NO_BODY = frozenset({204, 304})
+_ONE = ord("1")
+_MOST_KNOWN, _LONGEST_KNOWN = 256, 4096
 
 
 class Framing(StrEnum):
@@ -60,6 +62,13 @@ class AnswerHead(NamedTuple):
     authenticates: bool
 
 
+_KNOWN: dict[bytes, AnswerHead] = {}
+"""Heads that were read and judged, by their very bytes: of answers that state their length and keep the connection.
+
+An application says the same again and again; only its Date changes, once a second.
+"""
+
+
 class HeadSink(Protocol):
     """Who is told of heads while bytes are fed."""
 
@@ -82,6 +91,8 @@ class AnswerReader:
         "_asked_upgrade",
         "_data",
         "_fields",
+        "_first",
+        "_is_fresh",
         "_parser",
         "_reason",
         "_sink",
@@ -98,7 +109,8 @@ class AnswerReader:
         self._sink = sink
         self._parser: HttpResponseParser | None = None
         self._fields: list[tuple[bytes, bytes]] = []
-        self._asked_head = self._asked_upgrade = False
+        self._asked_head = self._asked_upgrade = self._is_fresh = False
+        self._first = b""
         self._reset(_ignore)
 
     def _reset(self, data: Callable[[bytes], object]) -> None:
@@ -115,6 +127,8 @@ class AnswerReader:
         self._reset(data)
         self._asked_head = is_head
         self._asked_upgrade = upgrade
+        self._is_fresh = not (is_head or upgrade)
+        self._first = b""
         if self._parser is None:
             self._parser = HttpResponseParser(self)
 
@@ -125,8 +139,11 @@ class AnswerReader:
 
     def feed(self, data: bytes) -> None:
         """Bytes as they came. Raises UpstreamBroken; from then on the answer is lost."""
-        if self._parser is None:
+        if self._parser is None or (self._is_fresh and self._feed_known(data)):
             return
+        if self._is_fresh:
+            self._first = data
+            self._is_fresh = False
         self._unread += len(data)
         try:
             self._parser.feed_data(data)
@@ -145,6 +162,34 @@ class AnswerReader:
             raise UpstreamBroken(f"more than {HEAD_BOUND} bytes without any of a body")
         if self.done and self._asked_head:
             self._parser = None  # llhttp cannot be told that a HEAD's answer ends with its head
+
+    def _feed_known(self, data: bytes) -> bool:
+        """A whole answer whose head is, byte for byte, one that was read and judged before."""
+        end = data.find(b"\r\n\r\n") + 4
+        head = _KNOWN.get(data[:end]) if end > 3 else None  # noqa: PLR2004 - 3 is «not found»
+        if head is None or len(data) < end + (length := head.content_length or 0):
+            return False
+        self._is_fresh = False
+        self.head = head
+        self._sink.answer_head(head)
+        if length:
+            self._data(data[end : end + length])
+        self.done = True
+        self.surplus = len(data) > end + length
+        return True
+
+    def _remember(self, head: AnswerHead) -> None:
+        """So that the next answer with such a head need not be read again."""
+        data, self._first = self._first, b""
+        end = data.find(b"\r\n\r\n") + 4
+        plain = head.framing is Framing.LENGTH and head.keep_alive and not head.authenticates
+        # The first bytes of all: no 1xx before it, and no empty line.
+        is_first = self._unread == len(data) and data.startswith(b"HTTP/1.1 ") and data[9] != _ONE
+        if not plain or not is_first or end > _LONGEST_KNOWN:
+            return
+        if len(_KNOWN) >= _MOST_KNOWN:
+            _KNOWN.clear()
+        _KNOWN[data[:end]] = head
 
     def end_of_input(self, *, clean: bool) -> None:
         """The connection ended; `clean` is FIN, and for TLS a close_notify. Raises UpstreamBroken where bytes lack.
@@ -184,6 +229,8 @@ class AnswerReader:
             self._sink.answer_interim(head.status, fields)
         else:
             self.head = head
+            if self._first and not self._asked_head:
+                self._remember(head)
             self._sink.answer_head(head)
             self.done = self._asked_head
 
