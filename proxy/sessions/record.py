@@ -8,9 +8,11 @@ The store's plain fields are copies for its scripts. `a` is what counts: a copy 
 """
 
 import json
+import sys
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import sha256
 from typing import Any
 
@@ -45,6 +47,7 @@ _DICTIONARY = "".join(_WORDS).encode()
 makes every session of before unreadable, so a changed one needs its own purpose of sealing."""
 
 _MOST_BYTES = 1 << 20
+_SHARED = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,15 +135,15 @@ def unseal(record: Record, key: Key, sealer: Sealer) -> Session:
     summary, rest = _summary(record, key.place, listed), _unpack(private)
     return Session(
         reference=summary.reference,
-        organization=summary.organization,
+        organization=sys.intern(summary.organization),
         principal=Principal(
             key=rest["k"],
             name=summary.name,
-            upn=summary.upn,
-            email=rest.get("e"),
-            groups=tuple(rest.get("g", ())),
-            roles=tuple(rest.get("o", ())),
-            claims=tuple(Claim(kind, value) for kind, value in rest.get("c", ())),
+            upn=summary.upn and _shared_text(summary.upn),
+            email=rest.get("e") and _shared_text(rest["e"]),
+            groups=tuple(map(_shared_text, rest.get("g", ()))),
+            roles=tuple(map(_shared_text, rest.get("o", ()))),
+            claims=tuple(_shared_claim(kind, value) for kind, value in rest.get("c", ())),
         ),
         signed_in_at=summary.signed_in_at,
         token_end=summary.token_end,
@@ -150,6 +153,17 @@ def unseal(record: Record, key: Key, sealer: Sealer) -> Session:
         provider_session=rest.get("p"),
         subject=rest.get("b"),
     )
+
+
+@lru_cache(_SHARED)
+def _shared_text(text: str) -> str:
+    """One object for a group or role of many people: a worker keeps many sessions."""
+    return text
+
+
+@lru_cache(_SHARED)
+def _shared_claim(kind: str, value: str) -> Claim:
+    return Claim(sys.intern(kind), _shared_text(value))
 
 
 def unseal_token(record: Record, name: str, key: Key, sealer: Sealer) -> str | None:
