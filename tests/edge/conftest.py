@@ -2,9 +2,10 @@ import pytest
 
 from proxy.edge.full import FullLane
 from proxy.edge.server import Lane
+from support.lanes import sites
 from support.stage import ask, stage, upstream
 
-__all__ = ["ask", "stage", "upstream"]
+__all__ = ["ask", "sites", "stage", "upstream"]
 
 
 @pytest.fixture
