@@ -8,7 +8,7 @@ import re
 import pytest
 import structlog
 
-from proxy.observability import logs
+from proxy.observability import logs, request_log
 from proxy.observability.request_log import RequestLog
 
 LINE = (1.5, "signed_in", "contoso", "navigation", "GET", '/a"b\\c%20é', 200, 0.001, 0.0004)
@@ -22,6 +22,8 @@ def sink(monkeypatch):
     before = root.handlers[:], root.level
     monkeypatch.setattr(logs, "_SINK", None)
     logs.configure(log_format="json", stream=stream)
+    # One that was used before writes where it wrote then.
+    monkeypatch.setattr(request_log, "log", structlog.get_logger("gateway"))
     yield stream
     structlog.reset_defaults()
     root.handlers[:], _ = before
