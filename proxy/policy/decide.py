@@ -12,6 +12,7 @@ from proxy.policy.access import is_anonymous, may_pass
 from proxy.policy.limits import ending
 
 _ANONYMOUS = Forward(Reason.ANONYMOUS)
+_UPSTREAM_SIGN_IN = Forward(Reason.UPSTREAM_SIGN_IN)
 _FORWARD = Forward(Reason.SIGNED_IN)
 _FORWARD_AND_COUNT = Forward(Reason.SIGNED_IN, counts_as_activity=True)
 _CANNOT_TELL = Refuse(503, Reason.STORE_UNREACHABLE)
@@ -41,6 +42,8 @@ def decide(
     """
     if organization.anonymous and is_anonymous(organization, facts.path):
         return _ANONYMOUS
+    if facts.is_upstream_sign_in and organization.upstream_sign_in and not isinstance(lookup, Live):
+        return _UPSTREAM_SIGN_IN
     match lookup:
         case Live(session=session):
             return _decide_live(facts, organization, session, rules, now)

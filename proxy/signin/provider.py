@@ -232,13 +232,20 @@ class Provider:
         except UnknownKey:
             return verify(await self.keys_after_unknown())
 
+    async def fetch(self, url: str) -> bytes:
+        """A document of metadata. Raises ProviderUnavailable, ProviderMisconfigured."""
+        return await self._got("metadata", url, "application/xml, text/xml, */*")
+
     async def _get(self, kind: str, url: str) -> dict[str, object]:
-        status, body = await self._ask(kind, "GET", url, headers={"Accept": "application/json"})
+        return _object(await self._got(kind, url, "application/json"), url)
+
+    async def _got(self, kind: str, url: str, accept: str) -> bytes:
+        status, body = await self._ask(kind, "GET", url, headers={"Accept": accept})
         if status >= _SERVER_FAULT:
             raise ProviderUnavailable(f"{url} answered {status}")
         if status != _OK:
             raise ProviderMisconfigured(f"{url} answered {status}; 200 would be right, redirects are not followed")
-        return _object(body, url)
+        return body
 
     async def _ask(
         self, kind: str, method: str, url: str, *, headers: Mapping[str, str], data: Mapping[str, str] | None = None
