@@ -130,7 +130,7 @@ def wire(deployment: Deployment, lasting: Lasting, holder: contextlib.AsyncExitS
         audit=audit,
         prefix=deployment.listen.prefix,
     )
-    metadata = OwnMetadata(providers, deployment.listen.prefix, clock)
+    metadata = OwnMetadata(providers, pages, deployment.listen.prefix, table.mount)
 
     async def wsfed(request: web.Request, facts: RequestFacts, organization: Organization | None) -> web.StreamResponse:
         if request.method == "GET" and is_cleanup(facts.target):

@@ -108,7 +108,9 @@ class Passive:
     def _sign_out(self, request: web.Request) -> web.Response:
         """Ends the single sign-on, and has every signed-in party clean up in a frame of its own."""
         login = self._state.logins.pop(request.cookies.get(SSO_COOKIE, ""), None)
-        frames = [f"{where}?{urlencode({'wa': 'wsignoutcleanup1.0'})}" for where in sorted(login.trusts if login else ())]
+        frames = [
+            f"{where}?{urlencode({'wa': 'wsignoutcleanup1.0'})}" for where in sorted(login.trusts if login else ())
+        ]
         response = page("adfs_signed_out.html", frames=frames, onward=self._onward(request))
         response.del_cookie(SSO_COOKIE, path="/adfs")
         return response
@@ -119,7 +121,7 @@ class Passive:
         known = {urlsplit(where)[:2] for trust in self._state.trusts for where in trust.endpoints}
         return asked if urlsplit(asked)[:2] in known else None
 
-    async def metadata(self, request: web.Request) -> web.Response:
+    async def metadata(self, _: web.Request) -> web.Response:
         """What AD FS says of itself, signed."""
         base = self._state.issuer
         body = await asyncio.to_thread(

@@ -23,8 +23,10 @@ _TEMPLATES = Environment(loader=PackageLoader("proxy.demo"), autoescape=True, un
 
 @dataclass(slots=True)
 class AdfsState:
-    """Everything one double knows. `token_lifetime`: minutes. `method`: how
-    people authenticated, where it is not by the form. Codes and refresh tokens are held by their own text."""
+    """Everything one double knows. `token_lifetime`: minutes. Codes and refresh tokens are held by their own text.
+
+    `method`: how people authenticated, where it is not by the form.
+    """
 
     issuer: Issuer
     keys: KeyRing

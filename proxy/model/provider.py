@@ -83,8 +83,8 @@ class IdentityProvider:
     `maximum_token_lifetime`: a token that claims to live longer is refused. `leeway`: seconds, for tokens only.
 
     WS-Federation: `metadata`: URL or file of the federation metadata; `realm`: wtrealm; `home_realm`: whr; `wauth`: the
-    method asked for where credentials are owed; `wreply`: sent in place of our own address; `decryption_keys`: PEM files
-    of private keys, each with its certificate if one is to be published; `allow_sha1`: rsa-sha1 signatures too.
+    method asked for where credentials are owed; `wreply`: sent in place of our own address; `decryption_keys`: PEM
+    files of private keys, each with its certificate if that is to be published; `allow_sha1`: rsa-sha1 signatures too.
     `sign_in_host`: `auth.contoso.com[:port]`, the one host that takes the provider's answers for all organizations.
     """
 

@@ -57,14 +57,15 @@ class SignInAtRoot:
         """What it is. Raises RequestRefused where one of our cookies comes twice."""
         if facts.path == METADATA_PATH:
             return Found(await self._metadata(request, facts, organization))
-        if request.method != "POST":
-            if request.method != "GET" or not is_cleanup(facts.target):
-                return Found()
+        if request.method == "POST" and self._may_carry_a_token(request, facts, organization):
+            return await self._posted(request, facts, organization)
+        if request.method == "GET" and is_cleanup(facts.target):
             # Ours ends in any case; the application answers where it has a session of its own to end.
             answer = await self._clean_up(request, facts, organization)
             return Found(is_sign_in=True) if organization.upstream_sign_in else Found(answer)
-        if not self._may_carry_a_token(request, facts, organization):
-            return Found()
+        return Found()
+
+    async def _posted(self, request: web.Request, facts: RequestFacts, organization: Organization) -> Found:
         body = await request.read()
         given = _fields(body)
         if "wresult" not in given:

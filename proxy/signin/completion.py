@@ -83,12 +83,12 @@ class Completion:
 
     async def look(self, visit: Visit, state: login.LoginState) -> web.StreamResponse:
         """What `look_again` comes to: whoever is signed in goes on; a second answer is no second sign-in."""
+        if self._doorman.is_good(visit):
+            return redirect(302, state.return_to)
+        if self._held(visit, state) is not None:
+            return self._gave_up(visit, state, SignInRefused("replayed", "this sign-in was completed before"))
         try:
-            if self._doorman.is_good(visit):
-                return redirect(302, state.return_to)
-            if self._held(visit, state) is None:
-                return await self._without_cookie(visit, state)
-            raise SignInRefused("replayed", "this sign-in was completed before")
+            return await self._without_cookie(visit, state)
         except (SignInRefused, StoreUnavailable) as error:
             return self._gave_up(visit, state, error)
 

@@ -12,7 +12,8 @@ from proxy.model.time import Instant, Seconds
 from proxy.signin.shared_call import SharedCall
 from proxy.tokens.federation_metadata import FederationMetadata, read_metadata
 from proxy.tokens.keys import UnknownKey
-from proxy.tokens.saml import DecryptionKey, SamlExpectation, VerifiedAssertion, verify_response
+from proxy.tokens.saml import SamlExpectation, VerifiedAssertion, verify_response
+from proxy.tokens.xml_encryption import DecryptionKey
 
 log = structlog.get_logger("signin")
 
@@ -42,7 +43,7 @@ class Federation:
         self.settings = settings
         self._fetch = fetch
         self._clock = clock
-        self._decryption_keys = decryption_keys
+        self.decryption_keys = decryption_keys
         self._known: FederationMetadata | None = None
         self._fetched_at: Instant = 0.0
         self._due: Instant = 0.0
@@ -89,7 +90,7 @@ class Federation:
         self, metadata: FederationMetadata, wresult: str, realm: str, now: Instant
     ) -> VerifiedAssertion:
         expected = SamlExpectation(
-            provider=self.settings, issuer=metadata.entity_id, audience=realm, decryption_keys=self._decryption_keys
+            provider=self.settings, issuer=metadata.entity_id, audience=realm, decryption_keys=self.decryption_keys
         )
         # Canonicalization, digest, signature and decryption take more than 2 ms.
         return await asyncio.to_thread(verify_response, wresult, metadata.keys, expected, now)

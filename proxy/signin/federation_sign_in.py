@@ -1,4 +1,4 @@
-"""WS-Federation as a sign-in protocol: the passive requestor profile (WS-Federation 1.2, section 13), as AD FS has it."""
+"""WS-Federation as a sign-in protocol: the passive requestor profile (WS-Federation 1.2, section 13)."""
 
 from collections.abc import Callable, Mapping
 

@@ -66,7 +66,7 @@ class CleanUp:
     async def __call__(
         self, request: web.Request, facts: RequestFacts, organization: Organization | None
     ) -> web.StreamResponse:
-        """200 and an image of one pixel, whoever asks. At the host that takes sign-ins for all: a page that asks all."""
+        """200 and an image of one pixel, whoever asks; where sign-ins are taken for all, a page that asks all."""
         if organization is None and facts.authority in self._sign_in_hosts():
             return self._everywhere(facts)
         here = [organization] if organization else [one for one in self._organizations if facts.host in one.hosts]

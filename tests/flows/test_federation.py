@@ -57,7 +57,7 @@ async def test_the_same_person_is_the_same_whichever_protocol_they_came_by(world
 
 async def test_at_the_session_timeout_credentials_are_asked_for_by_wfresh_and_wauth(one, browser, clock):
     await browser.sign_in(one.url("/main.aspx"), "alice")
-    clock.advance(60 * MINUTE)
+    clock.advance(61 * MINUTE)
     page = await browser.open(one.url("/main.aspx"))
     assert asked_for_credentials(page)
     query = parse_qs(urlsplit(str(page.url)).query)
@@ -67,7 +67,7 @@ async def test_at_the_session_timeout_credentials_are_asked_for_by_wfresh_and_wa
 
 async def test_windows_authentication_is_no_typing_of_credentials(one, browser, clock):
     await browser.sign_in(one.url("/main.aspx"), "alice")
-    clock.advance(60 * MINUTE)
+    clock.advance(61 * MINUTE)
     page = await browser.open(one.url("/main.aspx"))
     one.adfs.state.method = "urn:federation:authentication:windows"
     refused = await browser.complete_sign_in(page, "alice")
@@ -155,8 +155,8 @@ async def test_a_token_is_taken_once_even_within_another_sign_in(one, browser, o
     mixed = replace(own, fields=own.fields | {"wresult": seen.fields["wresult"]})
     assert (await other_browser.submit(mixed)).status == 403
     assert other_browser.cookie(SESSION) is None
-    fresh = await captured(one, other_browser)
-    assert (await other_browser.submit(fresh)).status == 200
+    # Its own answer, by the provider's single sign-on.
+    assert (await other_browser.open(one.url("/main.aspx"))).status == 200
 
 
 @pytest.mark.parametrize("name", ["wresult", "wctx"])
