@@ -132,13 +132,16 @@ class SignInRoutes:
         except SignInRefused as refused:
             # Whoever is signed in shows it on the way back alone: this POST brought no SameSite=Lax cookie.
             return self._desk.nowhere(request, facts, organization, refused.reason)
+        again = f"{self._prefix}/wsfed?wctx={quote(answer['wctx'], safe='')}"
         if state.authority != facts.authority:
+            there = f"{facts.scheme}://{state.authority}"
+            if request.method != "POST":
+                return redirect(302, f"{there}{again}")
             # 307 keeps method and body (RFC 9110, section 15.4.8): the token goes on as it came, and rests nowhere.
-            return redirect(307, f"{facts.scheme}://{state.authority}{self._prefix}/wsfed")
+            return redirect(307, f"{there}{self._prefix}/wsfed")
         visit = await self._doorman.visit(request, facts, known)
         if request.method != "POST":
             return await self._completion.look(visit, state)
-        again = f"{self._prefix}/wsfed?wctx={quote(answer['wctx'], safe='')}"
         return await self._completion.complete(visit, state, answer, look_again=again)
 
     def knows(self, wctx: str | None, facts: RequestFacts, organization: Organization) -> bool:
