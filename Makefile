@@ -5,7 +5,7 @@ BIN := .venv/bin
 NODE_MODULES := tests/interop/node_modules/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all check format lock clean
+.PHONY: help demo test test-all check bench format lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /make \1	/p' Makefile | expand -t 18
@@ -24,6 +24,10 @@ check: .venv/.development ## linters, types, the arrows between the layers
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+bench: .venv/.development $(NODE_MODULES) ## beside HAProxy, nginx, Caddy and Apache: 12 minutes; or ONLY=small
+	@cd tests && ../$(BIN)/python -m benchmark $(if $(ONLY),--only $(ONLY)) $(if $(ROUNDS),--rounds $(ROUNDS)) \
+		$(if $(LOAD_SECONDS),--seconds $(LOAD_SECONDS)) $(if $(SESSIONS),--sessions $(SESSIONS))
 
 format: .venv/.development ## put the code into form
 	$(BIN)/ruff check --fix .
