@@ -71,7 +71,7 @@ class Client:
 
 @dataclass(frozen=True, slots=True)
 class Trust:
-    """A relying party trust. `identifiers`: what `wtrealm` may say. `endpoints`: where answers go, by default the first.
+    """A relying party trust. `identifiers`: what `wtrealm` may say. `endpoints`: where answers go, first the default.
 
     `encryption_certificate`: DER; tokens are encrypted for it, None for plain ones.
     """
