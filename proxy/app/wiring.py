@@ -35,7 +35,7 @@ from proxy.sessions.service import Sessions
 from proxy.settings.current import CurrentRules
 from proxy.signin.at_root import SignInAtRoot
 from proxy.signin.bearer import BearerSessions
-from proxy.signin.federation import Federation
+from proxy.signin.federation import Federation, local_metadata
 from proxy.signin.federation_sign_in import FederationSignIn
 from proxy.signin.oidc_sign_in import OidcSignIn
 from proxy.signin.own_metadata import OwnMetadata, decryption_keys
@@ -45,6 +45,7 @@ from proxy.signin.routes import SignInRoutes
 from proxy.signin.sign_out import SignOutRoutes
 from proxy.signin.single_sign_out import CleanUp
 from proxy.store.choose import store_for
+from proxy.tokens.xml_encryption import DecryptionKey
 
 _MINUTE = 60.0
 _DAY = 86400.0
@@ -192,19 +193,21 @@ def _providers(
     trust = lasting.trust.towards(deployment.ca_file)
     http = lasting.shared.take(holder, ("http", trust), lambda: _http(trust), aiohttp.ClientSession.close)
 
-    def make(settings: IdentityProvider) -> SignInProtocol:
+    def make(settings: IdentityProvider, keys: tuple[DecryptionKey, ...]) -> SignInProtocol:
         provider = Provider(settings, http, lasting.clock, partial(lasting.metrics.provider_call, settings.name))
         match settings.protocol:
             case Protocol.OIDC:
                 return OidcSignIn(provider)
             case Protocol.WS_FEDERATION:
-                keys = decryption_keys(settings.decryption_keys)
                 return FederationSignIn(Federation(settings, provider.fetch, lasting.clock, keys), lasting.clock)
             case _:
                 assert_never(settings.protocol)
 
     def take(settings: IdentityProvider) -> SignInProtocol:
-        return lasting.shared.take(holder, ("provider", settings, http), lambda: make(settings))
+        # By what the files say: a provider whose keys or metadata were replaced is another one.
+        keys = decryption_keys(settings.decryption_keys)
+        said = ("provider", settings, http, keys, local_metadata(settings))
+        return lasting.shared.take(holder, said, lambda: make(settings, keys))
 
     return {settings.name: take(settings) for settings in deployment.identity_providers}
 

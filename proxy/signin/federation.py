@@ -108,6 +108,17 @@ class Federation:
             raise
 
 
+def local_metadata(settings: IdentityProvider) -> bytes | None:
+    """What the file of metadata says; None where it is fetched, or is not there."""
+    where = settings.metadata
+    if not where or "://" in where:
+        return None
+    try:
+        return Path(where).read_bytes()
+    except OSError:
+        return None
+
+
 def _read(path: str) -> bytes:
     try:
         return Path(path).read_bytes()
