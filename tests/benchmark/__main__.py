@@ -1,4 +1,4 @@
-"""Measures this proxy and its peers side by side, and writes docs/performance.md.
+"""Measures this proxy and its peers side by side; without options it writes docs/performance.md.
 
 usage: python -m benchmark [--only SCENARIO[,SCENARIO]] [--rounds N] [--seconds N] [--sessions N]
 """
@@ -56,24 +56,23 @@ def main() -> int:
     finally:
         bench.stage.stop()
         shutil.rmtree(folder, ignore_errors=True)
-    print(report.aims(found), end="\n\n")
-    print(f"{(time.monotonic() - began) / 60:.1f} minutes")
+    facts = [*_facts(), ("duration", f"{(time.monotonic() - began) / 60:.1f} minutes")]
+    print(report.table(("what", "measured on"), facts), report.aims(found), sep="\n\n", end="\n\n")
     if bad := {name: count for name, count in bench.failures.items() if count}:
         return _complain(f"answers other than 2xx, and broken connections: {bad}; nothing is written")
-    if not asked.only:
-        facts = [*_facts(), ("duration", f"{(time.monotonic() - began) / 60:.0f} minutes")]
+    if asked == _arguments([]):
         report.write(DOCS / "performance.md", DOCS / "images" / "performance.svg", facts, found)
         print(f"written: {DOCS / 'performance.md'}")
     return 0
 
 
-def _arguments() -> argparse.Namespace:
+def _arguments(words: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="benchmark")
     parser.add_argument("--only", default="", help=f"scenarios, separated by commas: {', '.join(SCENARIOS)}")
     parser.add_argument("--rounds", type=int, default=3, help="rounds of each comparison, 3")
     parser.add_argument("--seconds", type=int, default=4, help="seconds of each load, 4")
     parser.add_argument("--sessions", type=int, default=100_000, help="sessions where there are many, 100,000")
-    return parser.parse_args()
+    return parser.parse_args(words)
 
 
 def _measured(name: str, bench: scenarios.Bench) -> report.Section:

@@ -48,9 +48,9 @@ class Section:
 def shown(number: float) -> str:
     """A figure with no more digits than it deserves."""
     size = abs(number)
-    if size >= 100:
+    if size >= 99.95:
         return f"{number:,.0f}"
-    if size >= 10:
+    if size >= 9.995:
         return f"{number:.1f}"
     return f"{number:.2f}" if size >= 0.1 or size == 0 else f"{number:.2g}"
 

@@ -75,3 +75,4 @@ def _tables(path: Path) -> Iterator[list[list[str]]]:
                 rows[-1].append(token.content)
             case "table_close":
                 yield rows
+                rows = []
