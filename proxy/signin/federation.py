@@ -76,22 +76,20 @@ class Federation:
         self._due = self._fetched_at + _METADATA_SECONDS
         return known
 
-    async def verify(self, wresult: str, realm: str, now: Instant) -> VerifiedAssertion:
+    async def verify(self, wresult: str, realm: str, now: Instant, reply_to: str | None = None) -> VerifiedAssertion:
         """What a response says, once it keeps every rule.
 
         Raises TokenRefused, ProviderUnavailable, ProviderMisconfigured.
         """
         try:
-            return await self._verified(await self.metadata(), wresult, realm, now)
+            return await self._verified(await self.metadata(), wresult, realm, now, reply_to)
         except UnknownKey:
-            return await self._verified(await self._after_unknown(), wresult, realm, now)
+            return await self._verified(await self._after_unknown(), wresult, realm, now, reply_to)
 
     async def _verified(
-        self, metadata: FederationMetadata, wresult: str, realm: str, now: Instant
+        self, metadata: FederationMetadata, wresult: str, realm: str, now: Instant, reply_to: str | None
     ) -> VerifiedAssertion:
-        expected = SamlExpectation(
-            provider=self.settings, issuer=metadata.entity_id, audience=realm, decryption_keys=self.decryption_keys
-        )
+        expected = SamlExpectation(self.settings, metadata.entity_id, realm, self.decryption_keys, reply_to)
         # Canonicalization, digest, signature and decryption take more than 2 ms.
         return await asyncio.to_thread(verify_response, wresult, metadata.keys, expected, now)
 

@@ -45,7 +45,9 @@ class FederationSignIn:
 
     async def prove(self, answer: Mapping[str, str], question: Question, now: Instant) -> Proof:
         """What the token says. A browser brought it, so it is taken once."""
-        verified = await self.federation.verify(answer["wresult"], _realm(question), now)
+        verified = await self.federation.verify(
+            answer["wresult"], _realm(question), now, self.settings.wreply or question.reply_to
+        )
         return Proof(verified.token, once=verified.token_id)
 
     async def sign_out_endpoint(self) -> str | None:

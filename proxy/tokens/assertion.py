@@ -30,8 +30,8 @@ _HARMLESS = frozenset({f"{SAML11}DoNotCacheCondition", f"{SAML20}OneTimeUse"})
 class Assertion:
     """One assertion. Instants in UTC seconds, None where it states none.
 
-    `audiences`: one tuple for each restriction; each must have us. `confirmed_until`: the ends that the bearer
-    confirmations state (2.0). `statements`: of each authentication, its instant and method. `attributes`: (claim type,
+    `audiences`: one tuple for each restriction; each must have us. `confirmed_from`, `confirmed_until` and `recipients`:
+    what the bearer confirmations state (2.0). `statements`: of each authentication, its instant and method. `attributes`: (claim type,
     value) in order.
     """
 
@@ -42,7 +42,9 @@ class Assertion:
     not_on_or_after: Instant | None
     audiences: tuple[tuple[str, ...], ...]
     is_bearer: bool
+    confirmed_from: tuple[Instant, ...]
     confirmed_until: tuple[Instant, ...]
+    recipients: tuple[str, ...]
     statements: tuple[tuple[Instant, str], ...]
     name_id: str | None
     session_index: str | None
@@ -76,7 +78,9 @@ def _read_11(root: etree._Element) -> Assertion:
         not_on_or_after=end,
         audiences=audiences,
         is_bearer=bool(subjects) and all(_is_bearer_11(subject) for subject in subjects),
+        confirmed_from=(),
         confirmed_until=(),
+        recipients=(),
         statements=tuple(
             (_instant(_needed(each, "AuthenticationInstant")), each.get("AuthenticationMethod", ""))
             for each in authentications
@@ -93,7 +97,7 @@ def _is_bearer_11(subject: etree._Element) -> bool:
         for confirmation in children(subject, f"{SAML11}SubjectConfirmation")
         for method in children(confirmation, f"{SAML11}ConfirmationMethod")
     ]
-    return _BEARER[SAML11] in methods
+    return set(methods) == {_BEARER[SAML11]}
 
 
 def _read_20(root: etree._Element) -> Assertion:
@@ -106,9 +110,7 @@ def _read_20(root: etree._Element) -> Assertion:
         for confirmation in children(subject, f"{SAML20}SubjectConfirmation")
         if confirmation.get("Method") == _BEARER[SAML20]
     ]
-    stated = [
-        data.get("NotOnOrAfter") for each in bearers for data in children(each, f"{SAML20}SubjectConfirmationData")
-    ]
+    stated = [data for each in bearers for data in children(each, f"{SAML20}SubjectConfirmationData")]
     statements = children(root, f"{SAML20}AuthnStatement")
     before, end, audiences = _conditions(root, SAML20, f"{SAML20}AudienceRestriction")
     return Assertion(
@@ -119,7 +121,9 @@ def _read_20(root: etree._Element) -> Assertion:
         not_on_or_after=end,
         audiences=audiences,
         is_bearer=bool(bearers),
-        confirmed_until=tuple(_instant(text) for text in stated if text),
+        confirmed_from=tuple(_instant(text) for data in stated if (text := data.get("NotBefore"))),
+        confirmed_until=tuple(_instant(text) for data in stated if (text := data.get("NotOnOrAfter"))),
+        recipients=tuple(text for data in stated if (text := data.get("Recipient"))),
         statements=tuple((_instant(_needed(each, "AuthnInstant")), _method_20(each)) for each in statements),
         name_id=names[0] if names else None,
         session_index=next((each.get("SessionIndex") for each in statements if each.get("SessionIndex")), None),

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from proxy.errors import TokenRefused
 from proxy.model.principal import VerifiedToken
@@ -19,12 +20,16 @@ _OF_THE_TOKEN = PROTOCOL_CLAIMS | {"sub", "amr", "authmethod"}
 
 @dataclass(frozen=True, slots=True)
 class SamlExpectation:
-    """What a token must be. `issuer`: the provider's entity id. `audience`: our realm, exactly."""
+    """What a token must be. `issuer`: the provider's entity id. `audience`: our realm, exactly.
+
+    `reply_to`: our address that answers come to; a token that names its recipient must name that host. None: any.
+    """
 
     provider: IdentityProvider
     issuer: str
     audience: str
     decryption_keys: tuple[DecryptionKey, ...] = ()
+    reply_to: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +70,8 @@ def _check_audience(assertion: Assertion, expected: SamlExpectation, _: Instant)
 
 def _check_begins(assertion: Assertion, expected: SamlExpectation, now: Instant) -> None:
     latest = now + expected.provider.leeway
-    if assertion.issued_at > latest or (assertion.not_before is not None and assertion.not_before > latest):
+    begins = [assertion.issued_at, assertion.not_before or 0.0, *assertion.confirmed_from]
+    if max(begins) > latest:
         raise TokenRefused("not_yet_valid", "issued or valid only later; check the clocks")
 
 
@@ -80,13 +86,21 @@ def _check_ends(assertion: Assertion, expected: SamlExpectation, now: Instant) -
 def _check_lifetime(assertion: Assertion, expected: SamlExpectation, _: Instant) -> None:
     begins = assertion.issued_at if assertion.not_before is None else min(assertion.not_before, assertion.issued_at)
     longest = expected.provider.maximum_token_lifetime
-    if (assertion.not_on_or_after or 0.0) - begins > longest:
+    lives = (assertion.not_on_or_after or 0.0) - begins
+    if lives <= 0:
+        raise TokenRefused("lifetime", "it ends before it begins")
+    if lives > longest:
         raise TokenRefused("lifetime", f"lives longer than maximum_token_lifetime, {longest / 60:g} minutes")
 
 
-def _check_confirmation(assertion: Assertion, _: SamlExpectation, __: Instant) -> None:
+def _check_confirmation(assertion: Assertion, expected: SamlExpectation, _: Instant) -> None:
     if not assertion.is_bearer:
         raise TokenRefused("confirmation", "the subject is not confirmed as a bearer")
+    if expected.reply_to is None:
+        return
+    ours = urlsplit(expected.reply_to)[:2]
+    if any(urlsplit(recipient)[:2] != ours for recipient in assertion.recipients):
+        raise TokenRefused("recipient", f"confirmed for another address; one of {ours[1]} would be right")
 
 
 def _check_authentication(assertion: Assertion, expected: SamlExpectation, now: Instant) -> None:

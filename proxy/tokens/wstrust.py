@@ -10,7 +10,7 @@ from lxml import etree
 
 from proxy.errors import TokenRefused
 from proxy.tokens.xml import alone, children, descendants, only, parse
-from proxy.tokens.xml_encryption import XENC, DecryptionKey, decrypt
+from proxy.tokens.xml_encryption import XENC, DecryptionKey, decrypt, not_decrypted
 
 SAML11: Final = "{urn:oasis:names:tc:SAML:1.0:assertion}"
 SAML20: Final = "{urn:oasis:names:tc:SAML:2.0:assertion}"
@@ -40,10 +40,18 @@ def assertion_of(root: etree._Element, keys: Sequence[DecryptionKey]) -> etree._
         return alone(found)
     if plain:
         raise TokenRefused("several_tokens", "an assertion beside an encrypted one")
-    opened = parse(decrypt(_encrypted_data(found), keys))
-    if opened.tag not in ASSERTIONS or len(list(descendants(opened, *ASSERTIONS))) != 1:
-        raise TokenRefused("several_tokens", "one assertion in the encrypted token would be right")
-    return opened
+    return _opened(decrypt(_encrypted_data(found), keys))
+
+
+def _opened(plain: bytes) -> etree._Element:
+    """What was decrypted, as an assertion. Whether it is XML must not be told apart from whether it was decrypted."""
+    try:
+        root = parse(plain)
+    except TokenRefused:
+        raise not_decrypted() from None
+    if root.tag not in ASSERTIONS or len(list(descendants(root, *ASSERTIONS))) != 1:
+        raise not_decrypted()
+    return root
 
 
 def _requested(root: etree._Element) -> etree._Element:

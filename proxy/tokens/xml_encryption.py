@@ -87,7 +87,12 @@ def decrypt(data: etree._Element, keys: Sequence[DecryptionKey]) -> bytes:
             plain = _opened(data, each, key)
             if plain is not None:
                 return plain
-    raise TokenRefused("decryption", "no key of identity_provider.decryption_keys opens the token")
+    raise not_decrypted()
+
+
+def not_decrypted() -> TokenRefused:
+    """The one refusal of whatever could not be decrypted, or is no assertion when it is."""
+    return TokenRefused("decryption", "no key of identity_provider.decryption_keys opens the token to an assertion")
 
 
 def _parent(data: etree._Element) -> etree._Element:
