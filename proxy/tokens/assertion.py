@@ -30,9 +30,9 @@ _HARMLESS = frozenset({f"{SAML11}DoNotCacheCondition", f"{SAML20}OneTimeUse"})
 class Assertion:
     """One assertion. Instants in UTC seconds, None where it states none.
 
-    `audiences`: one tuple for each restriction; each must have us. `confirmed_from`, `confirmed_until` and `recipients`:
-    what the bearer confirmations state (2.0). `statements`: of each authentication, its instant and method. `attributes`: (claim type,
-    value) in order.
+    `audiences`: one tuple for each restriction; each must have us. `confirmed_from`, `confirmed_until` and
+    `recipients`: what the bearer confirmations state (2.0). `statements`: of each authentication, its instant and
+    method. `attributes`: (claim type, value) in order.
     """
 
     identifier: str
