@@ -58,6 +58,13 @@ def _encryption_pair() -> tuple[rsa.RSAPrivateKey, x509.Certificate]:
     return key, certificate
 
 
+def encryption_files() -> tuple[bytes, bytes]:
+    """(key and certificate in PEM, the certificate in DER) of that pair."""
+    key, certificate = _encryption_pair()
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    return private + certificate.public_bytes(Encoding.PEM), certificate.public_bytes(Encoding.DER)
+
+
 def write_decryption_key(folder: Path, name: str = "decryption") -> DecryptionFile:
     """One pair for all tests of a process: making one takes longer than most of them."""
     key, certificate = _encryption_pair()
