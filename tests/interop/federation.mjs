@@ -4,6 +4,8 @@
 //
 //   kind            wsfed, saml11 or saml20
 //   key, certificate            PEM; the provider's own
+//   published       the certificate in its metadata, where it is another
+//   audience        whom tokens are for, where it is not wtrealm
 //   reply_to        where answers may go: wreply if it is one of these, else the first
 //   lifetime        3600; seconds of a token
 //   encryption      undefined, or {"certificate": PEM, "public_key": PEM, "algorithm": URI, "key_algorithm": URI}
@@ -82,10 +84,10 @@ const collection = (assertion, realm) => {
 
 const form = (action, fields) => `<!doctype html><title>Working</title><form method="post" action="${escape(action)}">${
   Object.entries(fields).map(([name, value]) => `<input type="hidden" name="${name}" value="${escape(value)}">`).join('')
-}<button>Go on</button></form>`;
+}<button>Go on</button></form><script>document.forms[0].submit()</script>`;
 
 const issue = (request, response, next, user) => {
-  const realm = request.query.wtrealm;
+  const realm = settings.audience ?? request.query.wtrealm;
   const options = {
     issuer, key: settings.key, cert: settings.certificate, audiences: realm, attributes: attributes(user),
     nameIdentifier: user.login, lifetimeInSeconds: settings.lifetime, signatureAlgorithm: 'rsa-sha256',
@@ -101,7 +103,8 @@ const issue = (request, response, next, user) => {
 };
 
 const plain = wsfed.auth({
-  issuer, key: settings.key, cert: settings.certificate, lifetime: settings.lifetime, profileMapper: (user) => new Profile(user),
+  issuer, key: settings.key, cert: settings.certificate, lifetime: settings.lifetime, audience: settings.audience,
+  profileMapper: (user) => new Profile(user),
   signatureAlgorithm: 'rsa-sha256', digestAlgorithm: 'sha256',
   getPostURL: (_realm, wreply, _request, callback) => callback(null, replyTo(wreply)),
 });
@@ -109,7 +112,7 @@ const plain = wsfed.auth({
 const application = express();
 application.use(express.urlencoded({ extended: false }));
 application.get(METADATA, wsfed.metadata({
-  issuer, cert: settings.certificate, profileMapper: Profile, endpointPath: '/ls',
+  issuer, cert: settings.published ?? settings.certificate, profileMapper: Profile, endpointPath: '/ls',
 }));
 const answer = (request, response, next, user) => {
   request.user = user;

@@ -137,6 +137,14 @@ def test_a_token_without_an_authentication_statement_is_refused():
     assert reason_of(as_text(response(signed(root)))) == "no_authentication_statement"
 
 
+@BOTH
+def test_an_authentication_that_has_not_happened_yet_is_none(namespace):
+    for after, known in ((60, NOW + 60), (61, None)):
+        name = "AuthenticationInstant" if namespace == SAML11 else "AuthnInstant"
+        stated = f'{name}="{text_of(NOW)}"', f'{name}="{text_of(NOW + after)}"'
+        assert verified(token(namespace, stated)).token.authenticated_at == known
+
+
 def test_two_people_in_one_token_are_refused():
     one, other = (f"<Subject><NameIdentifier>{name}</NameIdentifier>" for name in ("alice", "bob"))
     text = as_text(assertion(SAML11)).replace("<Subject>", one, 1)
