@@ -9,6 +9,7 @@ import structlog
 from proxy.errors import ProviderError, ProviderMisconfigured, ProviderUnavailable
 from proxy.model.provider import IdentityProvider
 from proxy.model.time import Instant, Seconds
+from proxy.signin.provider import safe_address
 from proxy.signin.shared_call import SharedCall
 from proxy.tokens.federation_metadata import FederationMetadata, read_metadata
 from proxy.tokens.keys import UnknownKey
@@ -69,9 +70,11 @@ class Federation:
         where = self.settings.metadata or ""
         data = await self._fetch(where) if "://" in where else await asyncio.to_thread(_read, where)
         try:
-            known = self._known = await asyncio.to_thread(read_metadata, data, self._clock())
+            known = await asyncio.to_thread(read_metadata, data, self._clock())
         except ValueError as error:
             raise ProviderMisconfigured(f"{where}: {error}") from error
+        safe_address("PassiveRequestorEndpoint", known.endpoint)
+        self._known = known
         self._fetched_at = self._clock()
         self._due = self._fetched_at + _METADATA_SECONDS
         return known

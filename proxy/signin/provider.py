@@ -313,15 +313,23 @@ def _endpoint(document: Mapping[str, object], name: str) -> str:
     value = document.get(name)
     if not isinstance(value, str):
         raise ProviderMisconfigured(f"discovery states no {name}")
+    return safe_address(name, value)
+
+
+def safe_address(name: str, value: str) -> str:
+    """An address of a provider's metadata to send people or secrets to: https, or http on loopback.
+
+    Raises ProviderMisconfigured.
+    """
     try:
         parts = urlsplit(value)
         host, secret = parts.hostname or "", parts.username or parts.password
     except ValueError:
-        raise ProviderMisconfigured(f"discovery states {name} {value[:200]!r}, which is no URL") from None
+        raise ProviderMisconfigured(f"its metadata state {name} {value[:200]!r}, which is no URL") from None
     safe = parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(host))
     if host and safe and not secret:
         return value
-    raise ProviderMisconfigured(f"discovery states {name} {value[:200]!r}; an https URL would be right")
+    raise ProviderMisconfigured(f"its metadata state {name} {value[:200]!r}; an https URL would be right")
 
 
 def _is_loopback(host: str) -> bool:
