@@ -36,6 +36,12 @@ CMDLETS = {
     "Get-AdfsWebApiApplication": {"ApplicationGroupIdentifier", "Identifier", "Name"},
     "Get-AdfsApplicationPermission": {"Identifiers", "ClientRoleIdentifiers", "ServerRoleIdentifiers"},
     "Get-AdfsProperties": set(),
+    "Add-AdfsRelyingPartyTrust": {
+        *("Name", "Identifier", "MetadataUrl", "WSFedEndpoint", "EncryptionCertificate", "IssuanceTransformRules"),
+        *("AccessControlPolicyName", "MonitoringEnabled", "AutoUpdateEnabled", "TokenLifetime"),
+    },
+    "Set-AdfsRelyingPartyTrust": {"TargetName", "TokenLifetime", "AdditionalWSFedEndpoint", "EncryptClaims"},
+    "Update-AdfsRelyingPartyTrust": {"TargetName"},
     "New-NetFirewallRule": {
         "DisplayName",
         "Direction",
