@@ -10,9 +10,13 @@ _Look: TypeAlias = dict[str, tuple[int, int, int] | None]
 
 
 def files_of(deployment: Deployment) -> frozenset[str]:
-    """The YAML, the files that fill in its values, and those of certificates that it names."""
+    """The YAML, the files that fill in its values, and those of certificates, keys and metadata that it names."""
     tls = [deployment.listen.tls, *(organization.upstream_tls for organization in deployment.organizations)]
     named = [file for each in tls if each for file in (each.certificate, each.key)]
+    for provider in deployment.identity_providers:
+        named += provider.decryption_keys
+        if provider.metadata and "://" not in provider.metadata:
+            named.append(provider.metadata)
     return frozenset(file for file in (*deployment.files, deployment.ca_file, *named) if file)
 
 

@@ -9,7 +9,7 @@ from proxy.errors import ProviderError, StoreUnavailable
 from proxy.model.health import Check
 from proxy.model.time import Seconds
 from proxy.observability.metrics import Labels, Snapshot
-from proxy.signin.provider import Provider
+from proxy.signin.protocol import SignInProtocol
 
 _PATIENCE: Seconds = 1.0
 
@@ -50,7 +50,7 @@ class Telling:
         return (store, *providers)
 
 
-async def _checked(name: str, provider: Provider) -> Check:
+async def _checked(name: str, provider: SignInProtocol) -> Check:
     what = f"provider {name}"
     try:
         async with asyncio.timeout(_PATIENCE):

@@ -2,12 +2,15 @@
 
 import asyncio
 import contextlib
+import re
 import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from typing import assert_never
 
 import aiohttp
+from aiohttp import web
 
 from proxy.app.shared import Shared
 from proxy.app.trust import Trust
@@ -18,22 +21,31 @@ from proxy.gateway.streams import OpenStreams
 from proxy.gateway.upstream import Upstream, UpstreamGroup, UpstreamPool, parse_address
 from proxy.model.deployment import Deployment
 from proxy.model.organization import Organization
-from proxy.model.provider import IdentityProvider
+from proxy.model.provider import IdentityProvider, Protocol
 from proxy.model.request import RequestFacts
 from proxy.model.time import Instant, Seconds
 from proxy.observability.audit import Audit
 from proxy.observability.audit_file import AuditFile
 from proxy.observability.metrics import Metrics
 from proxy.pages.render import Pages
+from proxy.policy.application_root import is_cleanup
 from proxy.policy.organization import OrganizationTable
 from proxy.sealing import Sealer
 from proxy.sessions.service import Sessions
 from proxy.settings.current import CurrentRules
+from proxy.signin.at_root import SignInAtRoot
 from proxy.signin.bearer import BearerSessions
+from proxy.signin.federation import Federation, local_metadata
+from proxy.signin.federation_sign_in import FederationSignIn
+from proxy.signin.oidc_sign_in import OidcSignIn
+from proxy.signin.own_metadata import OwnMetadata, decryption_keys
+from proxy.signin.protocol import SignInProtocol
 from proxy.signin.provider import Provider
 from proxy.signin.routes import SignInRoutes
 from proxy.signin.sign_out import SignOutRoutes
+from proxy.signin.single_sign_out import CleanUp
 from proxy.store.choose import store_for
+from proxy.tokens.xml_encryption import DecryptionKey
 
 _MINUTE = 60.0
 _DAY = 86400.0
@@ -57,7 +69,7 @@ class Wired:
     """One configuration at work. `providers` by their names, `pools` by organizations'."""
 
     gateway: Gateway
-    providers: Mapping[str, Provider]
+    providers: Mapping[str, SignInProtocol]
     pools: Mapping[str, Upstream]
 
 
@@ -84,7 +96,8 @@ def wire(deployment: Deployment, lasting: Lasting, holder: contextlib.AsyncExitS
     rules_for = CurrentRules(deployment)
     audit = _audit(deployment, lasting, holder)
     pools = _pools(deployment, lasting, holder)
-    table = OrganizationTable(deployment.organizations, deployment.listen.prefix)
+    hosts = _sign_in_hosts(deployment)
+    table = OrganizationTable(deployment.organizations, deployment.listen.prefix, hosts)
     sign_in = SignInRoutes(
         sealer=Sealer(deployment.secrets),
         sessions=sessions,
@@ -106,11 +119,31 @@ def wire(deployment: Deployment, lasting: Lasting, holder: contextlib.AsyncExitS
         audit=audit,
         mount=table.mount,
     )
-    bearer = BearerSessions(providers, sessions, outage_grace=deployment.sessions.outage_grace)
+    openid = {name: each.provider for name, each in providers.items() if isinstance(each, OidcSignIn)}
+    bearer = BearerSessions(openid, sessions, outage_grace=deployment.sessions.outage_grace)
+    clean_up = CleanUp(
+        sealer=Sealer(deployment.secrets),
+        sessions=sessions,
+        providers=providers,
+        organizations=deployment.organizations,
+        rules_for=rules_for,
+        clock=clock,
+        audit=audit,
+        prefix=deployment.listen.prefix,
+    )
+    metadata = OwnMetadata(providers, pages, deployment.listen.prefix, table.mount)
+
+    async def wsfed(request: web.Request, facts: RequestFacts, organization: Organization | None) -> web.StreamResponse:
+        if request.method == "GET" and is_cleanup(facts.target):
+            return await clean_up(request, facts, organization)
+        return await sign_in.wsfed(request, facts, organization)
+
     browser = BrowserEndpoints(sessions, rules_for, clock)
     endpoints: dict[str, Endpoint] = {
         "sign-in": sign_in.sign_in,
         "callback": sign_in.callback,
+        "wsfed": wsfed,
+        "federation-metadata.xml": metadata,
         "sign-out": sign_out.sign_out,
         "signed-out": sign_out.signed_out,
         "session": browser.session,
@@ -118,7 +151,8 @@ def wire(deployment: Deployment, lasting: Lasting, holder: contextlib.AsyncExitS
     }
 
     def challenge_address(organization: Organization, _facts: RequestFacts) -> BearerAddress | None:
-        return BearerAddress(*bearer.challenge_address(organization))
+        address = bearer.challenge_address(organization)
+        return BearerAddress(*address) if address else None
 
     gateway = Gateway(
         organizations=deployment.organizations,
@@ -134,6 +168,8 @@ def wire(deployment: Deployment, lasting: Lasting, holder: contextlib.AsyncExitS
         clock=clock,
         audit=audit,
         metrics=lasting.metrics,
+        sign_in_hosts=hosts,
+        sign_in_at_root=SignInAtRoot(sign_in, clean_up, metadata),
     )
     return Wired(gateway, providers, pools)
 
@@ -151,18 +187,35 @@ def _audit(deployment: Deployment, lasting: Lasting, holder: contextlib.AsyncExi
     return Audit(file, on_event=lasting.metrics.audited)
 
 
-def _providers(deployment: Deployment, lasting: Lasting, holder: contextlib.AsyncExitStack) -> Mapping[str, Provider]:
+def _providers(
+    deployment: Deployment, lasting: Lasting, holder: contextlib.AsyncExitStack
+) -> Mapping[str, SignInProtocol]:
     trust = lasting.trust.towards(deployment.ca_file)
     http = lasting.shared.take(holder, ("http", trust), lambda: _http(trust), aiohttp.ClientSession.close)
 
-    def provider(settings: IdentityProvider) -> Provider:
-        return lasting.shared.take(
-            holder,
-            ("provider", settings, http),
-            lambda: Provider(settings, http, lasting.clock, partial(lasting.metrics.provider_call, settings.name)),
-        )
+    def make(settings: IdentityProvider, keys: tuple[DecryptionKey, ...]) -> SignInProtocol:
+        provider = Provider(settings, http, lasting.clock, partial(lasting.metrics.provider_call, settings.name))
+        match settings.protocol:
+            case Protocol.OIDC:
+                return OidcSignIn(provider)
+            case Protocol.WS_FEDERATION:
+                return FederationSignIn(Federation(settings, provider.fetch, lasting.clock, keys), lasting.clock)
+            case _:
+                assert_never(settings.protocol)
 
-    return {settings.name: provider(settings) for settings in deployment.identity_providers}
+    def take(settings: IdentityProvider) -> SignInProtocol:
+        # By what the files say: a provider whose keys or metadata were replaced is another one.
+        keys = decryption_keys(settings.decryption_keys)
+        said = ("provider", settings, http, keys, local_metadata(settings))
+        return lasting.shared.take(holder, said, lambda: make(settings, keys))
+
+    return {settings.name: take(settings) for settings in deployment.identity_providers}
+
+
+def _sign_in_hosts(deployment: Deployment) -> tuple[str, ...]:
+    """The hosts, without port, that take answers for all organizations."""
+    named = (settings.sign_in_host for settings in deployment.identity_providers)
+    return tuple(re.sub(r":[0-9]+\Z", "", host) for host in named if host)
 
 
 def _http(trust: ssl.SSLContext) -> aiohttp.ClientSession:

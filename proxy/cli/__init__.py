@@ -8,6 +8,7 @@ from proxy.cli.health import health
 from proxy.cli.run import run
 from proxy.cli.schema import schema
 from proxy.cli.sessions import sessions
+from proxy.cli.token import token
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -16,5 +17,5 @@ def main() -> None:
     """A claims-based authentication reverse proxy for Dynamics 365 (on-premises) and other web applications."""
 
 
-for _command in (run, check, health, demo, sessions, schema):
+for _command in (run, check, health, demo, sessions, token, schema):
     main.add_command(_command)

@@ -13,6 +13,6 @@ def check(config: Path) -> None:
     """Check the configuration. Exit 0, or 2 with every fault as file:line:column: key: what is wrong; what is right."""
     deployment = load_or_exit(config)
     names = ", ".join(organization.name for organization in deployment.organizations)
-    issuers = ", ".join(provider.issuer for provider in deployment.identity_providers)
+    issuers = ", ".join(provider.issuer or str(provider.metadata) for provider in deployment.identity_providers)
     store = deployment.state.partition(":")[0]
     click.echo(f"{config}: good. Organizations: {names}. Identity provider: {issuers}. Sessions in: {store}.")

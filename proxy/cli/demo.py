@@ -5,6 +5,7 @@ import click
 from proxy.cli.output import complain
 from proxy.demo.run import run_demo
 from proxy.demo.stage import DemoCannotStart, Part
+from proxy.model.provider import Protocol
 
 
 @click.command()
@@ -14,6 +15,13 @@ from proxy.demo.stage import DemoCannotStart, Part
     type=click.Choice([part.value for part in Part]),
     help="Start AD FS or the CRM alone, beside a proxy that runs already.",
 )
+@click.option(
+    "--protocol",
+    type=click.Choice([protocol.value for protocol in Protocol]),
+    default=Protocol.OIDC.value,
+    show_default=True,
+    help="How people sign in; by ws-federation with encrypted tokens.",
+)
 @click.option("--host-name", help="The name that browsers use for this machine, such as demo.localhost.")
 @click.option(
     "--private-network",
@@ -21,10 +29,16 @@ from proxy.demo.stage import DemoCannotStart, Part
     help="Listen on every address. AD FS accepts any password: only for a network that nobody else reaches, "
     "as of containers whose ports are published on 127.0.0.1.",
 )
-def demo(port: int, only: str | None, host_name: str | None, private_network: bool) -> None:
+def demo(*, port: int, only: str | None, protocol: str, host_name: str | None, private_network: bool) -> None:
     """Show everything on this machine, and print what to open and try."""
     try:
-        run_demo(port=port, only=Part(only) if only else None, name=host_name, private_network=private_network)
+        run_demo(
+            port=port,
+            only=Part(only) if only else None,
+            name=host_name,
+            private_network=private_network,
+            protocol=Protocol(protocol),
+        )
     except DemoCannotStart as error:
         complain(str(error))
         raise SystemExit(1) from None

@@ -17,7 +17,7 @@ from proxy.model.organization import (
     UpstreamHealth,
     UpstreamTls,
 )
-from proxy.model.provider import ClaimNames, IdentityProvider, SecretText
+from proxy.model.provider import ClaimNames, IdentityProvider, Protocol, SecretText
 from proxy.model.settings import FeatureControlBits, Limits, ServerSettings, SystemSettings
 
 _MINUTE = 60.0
@@ -66,9 +66,9 @@ def _management(keys: ManagementKeys) -> Management | None:
 def _provider(keys: ProviderKeys) -> IdentityProvider:
     return IdentityProvider(
         name=keys.name,
-        issuer=keys.issuer,
-        client_id=keys.client_id,
-        client_secret=secret(keys.client_secret),
+        issuer=keys.issuer or "",
+        client_id=keys.client_id or "",
+        client_secret=secret(keys.client_secret) if keys.client_secret else SecretText(""),
         protocol=keys.protocol,
         client_authentication=keys.client_authentication,
         resource=keys.resource,
@@ -79,6 +79,14 @@ def _provider(keys: ProviderKeys) -> IdentityProvider:
         windows_counts_as_credentials=keys.windows_counts_as_credentials,
         maximum_token_lifetime=keys.maximum_token_lifetime * _MINUTE,
         leeway=keys.leeway,
+        realm=keys.realm,
+        metadata=keys.metadata,
+        home_realm=keys.home_realm,
+        wauth=keys.wauth,
+        wreply=keys.wreply,
+        decryption_keys=tuple(keys.decryption_keys),
+        allow_sha1=keys.allow_sha1,
+        sign_in_host=keys.sign_in_host,
     )
 
 
@@ -116,4 +124,9 @@ def _organization(keys: OrganizationKeys, top: ProviderKeys | None, hosts: Count
         allow_encoded_slash=keys.allow_encoded_slash,
         shares_host=bool(keys.path) or any(hosts[host] > 1 for host in keys.hosts),
         upstream_tls=UpstreamTls(**keys.upstream_tls.model_dump()) if keys.upstream_tls else None,
+        realm=keys.realm,
+        upstream_sign_in=keys.upstream_sign_in is not None,
+        publishes_metadata=keys.publish_metadata,
+        has_sign_in_at_root=keys.upstream_sign_in is not None
+        or (provider is not None and provider.protocol is Protocol.WS_FEDERATION),
     )

@@ -49,15 +49,48 @@ def _workers_share_a_store(data: dict[str, Any]) -> Iterator[Finding]:
         yield ("workers",), wrong, "write workers: 1, or a redis:// address for state"
 
 
+def _providers(data: dict[str, Any]) -> Iterator[tuple[KeyPath, dict[str, Any]]]:
+    for path, where in [((), data), *_organizations(data)]:
+        if isinstance(where.get("identity_provider"), dict):
+            yield (*path, "identity_provider"), where["identity_provider"]
+
+
+_NEEDED = {"oidc": ("issuer", "client_id", "client_secret"), "ws-federation": ("metadata", "realm")}
+_FOREIGN = {
+    "oidc": ("metadata", "realm", "home_realm", "wauth", "wreply", "decryption_keys", "allow_sha1"),
+    "ws-federation": (
+        *("issuer", "client_id", "client_secret", "client_authentication", "resource", "scopes", "response_mode"),
+        "refresh",
+    ),
+}
+
+
+def _providers_have_what_their_protocol_needs(data: dict[str, Any]) -> Iterator[Finding]:
+    for path, provider in _providers(data):
+        protocol = str(provider.get("protocol"))
+        for key in _NEEDED.get(protocol, ()):
+            if provider.get(key) is None:
+                yield (*path, key), f"is missing, and {protocol} needs it", "add it"
+        for key in _FOREIGN.get(protocol, ()):
+            if key in provider:
+                yield (*path, key), f"has no meaning for {protocol}", "leave it out"
+
+
+def _realms_have_a_protocol(data: dict[str, Any]) -> Iterator[Finding]:
+    for path, organization in _organizations(data):
+        provider = _mapping(organization, "identity_provider") or _mapping(data, "identity_provider")
+        if provider.get("protocol") == "ws-federation":
+            continue
+        for key in ("realm", "publish_metadata"):
+            if organization.get(key):
+                wrong = "is for WS-Federation, and the organization's provider speaks another protocol"
+                yield (*path, key), wrong, "leave it out, or write protocol: ws-federation"
+
+
 def _providers_are_encrypted(data: dict[str, Any]) -> Iterator[Finding]:
-    places: list[tuple[KeyPath, Any]] = [(("identity_provider",), data.get("identity_provider"))]
-    places += [
-        ((*path, "identity_provider"), organization.get("identity_provider"))
-        for path, organization in _organizations(data)
-    ]
-    for path, provider in places:
+    for path, provider in _providers(data):
         for key in ("issuer", "metadata"):
-            value = _mapping(provider).get(key)
+            value = provider.get(key)
             parts = split_url(value) if isinstance(value, str) else None
             if parts and parts.scheme == "http" and not is_loopback(str(parts.hostname)):
                 wrong = "is plain http, so anybody on the way could sign in as anybody"
@@ -190,6 +223,8 @@ def _providers_have_names(data: dict[str, Any]) -> Iterator[Finding]:
 _CHECKS: tuple[Callable[[dict[str, Any]], Iterator[Finding]], ...] = (
     _workers_share_a_store,
     _providers_are_encrypted,
+    _providers_have_what_their_protocol_needs,
+    _realms_have_a_protocol,
     _secrets_are_long,
     _places_are_claimed_once,
     _names_are_unique,

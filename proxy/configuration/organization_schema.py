@@ -109,6 +109,8 @@ class OrganizationKeys(Keys):
     upstream_tls: UpstreamTlsKeys | None = Field(None, description="TLS towards an https upstream.")
     upstream_sign_in: Literal["ws-federation"] | None = Field(None, description="The upstream runs claims itself.")
     identity_provider: ProviderKeys | None = Field(None, description="A provider of its own.")
+    realm: str | None = Field(None, min_length=1, description="WS-Federation: our wtrealm for this organization.")
+    publish_metadata: bool = Field(False, description="Our federation metadata at /FederationMetadata/… too.")
     host_header: HostPolicy = Field(HostPolicy.PASS, description="Host header to the upstream: pass or upstream.")
     system_settings: SystemSettingKeys = Field(SystemSettingKeys(), description="System Settings > General.")
     server_settings: OwnServerSettingKeys | None = Field(None, description="Switches of its own.")

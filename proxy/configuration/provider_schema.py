@@ -5,8 +5,8 @@ from typing import Literal
 from pydantic import Field, SecretStr
 
 from proxy.configuration.base import Keys
-from proxy.configuration.values import Texts, Url
-from proxy.model.provider import ClientAuthentication, Protocol, ResponseMode
+from proxy.configuration.values import Authority, Texts, Url
+from proxy.model.provider import PASSWORD, ClientAuthentication, Protocol, ResponseMode
 
 
 class ClaimKeys(Keys):
@@ -25,9 +25,12 @@ class ProviderKeys(Keys):
 
     name: str = Field("default", min_length=1, description="Part of a principal's key; keep it once people signed in.")
     protocol: Protocol = Field(description="oidc or ws-federation.")
-    issuer: Url = Field(description="Exactly the issuer of the discovery document, e.g. https://adfs.contoso.com/adfs.")
-    client_id: str = Field(min_length=1, description="Our client identifier at the provider.")
-    client_secret: SecretStr = Field(min_length=1, description="Our client secret.")
+    issuer: Url | None = Field(
+        None,
+        description="OpenID Connect: exactly the issuer of the discovery document, such as https://adfs.contoso.com/adfs.",
+    )
+    client_id: str | None = Field(None, min_length=1, description="OpenID Connect: our client identifier.")
+    client_secret: SecretStr | None = Field(None, min_length=1, description="OpenID Connect: our client secret.")
     client_authentication: ClientAuthentication = Field(
         ClientAuthentication.SECRET_POST, description="How we authenticate at the token endpoint."
     )
@@ -44,9 +47,9 @@ class ProviderKeys(Keys):
     metadata: str | None = Field(None, description="WS-Federation: URL or file of the federation metadata.")
     realm: str | None = Field(None, description="WS-Federation: our wtrealm.")
     home_realm: str | None = Field(None, description="WS-Federation: whr.")
-    wauth: str | None = Field(None, description="WS-Federation: the method asked for when credentials are owed.")
-    wreply: str | None = Field(None, description="WS-Federation: wreply.")
-    decryption_keys: Texts | None = Field(None, description="WS-Federation: keys of the encryption certificate.")
+    wauth: str = Field(PASSWORD, description="WS-Federation: the method asked for when credentials are owed.")
+    wreply: Url | None = Field(None, description="WS-Federation: wreply where it is not our own address.")
+    decryption_keys: Texts = Field([], description="WS-Federation: PEM files of private keys with certificates.")
     allow_sha1: bool = Field(False, description="WS-Federation: accept rsa-sha1 signatures.")
-    sign_in_host: str | None = Field(None, description="One host for all organizations' sign-in responses.")
+    sign_in_host: Authority | None = Field(None, description="One host for all organizations' sign-in responses.")
     refresh: Literal["off", "on"] = Field("off", description="Renew sessions silently with refresh tokens.")

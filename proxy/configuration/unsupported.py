@@ -21,18 +21,7 @@ def _starts_with(*schemes: str) -> Callable[[Any], bool]:
     return lambda value: isinstance(value, str) and value.startswith(schemes)
 
 
-_PROVIDER: tuple[tuple[str, Callable[[Any], bool], str], ...] = (
-    ("protocol", lambda value: value == "ws-federation", "write oidc"),
-    ("metadata", _is_set, "write issuer"),
-    ("realm", _is_set, _LEAVE_OUT),
-    ("home_realm", _is_set, _LEAVE_OUT),
-    ("wauth", _is_set, _LEAVE_OUT),
-    ("wreply", _is_set, _LEAVE_OUT),
-    ("decryption_keys", _is_set, _LEAVE_OUT),
-    ("allow_sha1", _is_not(None, False), _LEAVE_OUT),
-    ("sign_in_host", _is_set, _LEAVE_OUT),
-    ("refresh", _is_not(None, "off"), "write off"),
-)
+_PROVIDER: tuple[tuple[str, Callable[[Any], bool], str], ...] = (("refresh", _is_not(None, "off"), "write off"),)
 
 # `[]` stands for every entry of a list.
 _TABLE: tuple[tuple[str, Callable[[Any], bool], str], ...] = (
@@ -41,7 +30,6 @@ _TABLE: tuple[tuple[str, Callable[[Any], bool], str], ...] = (
     ("settings.source", _is_not(None, "yaml"), "write yaml"),
     ("binding.device_bound_sessions", _is_not(None, "off"), "write off"),
     ("binding.bind_to_network", _is_set, _LEAVE_OUT),
-    ("organizations.[].upstream_sign_in", _is_set, _LEAVE_OUT),
     ("organizations.[].browser.inject", _is_not(None, "none"), "write none"),
     *((f"identity_provider.{key}", acts, right) for key, acts, right in _PROVIDER),
     *((f"organizations.[].identity_provider.{key}", acts, right) for key, acts, right in _PROVIDER),

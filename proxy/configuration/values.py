@@ -57,6 +57,13 @@ def _host(value: str) -> str:
     return host
 
 
+def _authority(value: str) -> str:
+    name, colon, port = value.rpartition(":") if re.search(r":[0-9]+\Z", value) else (value, "", "")
+    if colon and not 0 < int(port) <= _HIGHEST_PORT:
+        raise fault("is no host name", "write the name, with its port where it is not 443: auth.contoso.com:444")
+    return f"{_host(name)}{colon}{port}"
+
+
 def _path(value: str) -> str:
     if not _PATH.match(value) or any(part in {".", ".."} for part in value.split("/")):
         raise fault("is no path prefix", "write one such as /contoso, without a slash at its end")
@@ -121,6 +128,7 @@ def _listed(value: Any) -> Any:
 
 Address = Annotated[str, AfterValidator(_address)]
 HostName = Annotated[str, AfterValidator(_host)]
+Authority = Annotated[str, AfterValidator(_authority)]
 PathPrefix = Annotated[str, AfterValidator(_path)]
 RootedPath = Annotated[str, AfterValidator(_rooted)]
 Url = Annotated[str, AfterValidator(_url)]

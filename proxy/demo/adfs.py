@@ -11,7 +11,8 @@ from aiohttp import web
 
 from proxy.demo.adfs_authorize import Authorize
 from proxy.demo.adfs_keys import KeyRing, SigningKey
-from proxy.demo.adfs_model import PEOPLE, Client, Person
+from proxy.demo.adfs_model import PEOPLE, Client, Person, Trust
+from proxy.demo.adfs_passive import Passive
 from proxy.demo.adfs_state import SSO_COOKIE, AdfsState, Refusal, error_page, page
 from proxy.demo.adfs_token_endpoint import TokenEndpoint
 from proxy.demo.adfs_tokens import USERINFO, Issuer, read
@@ -23,6 +24,7 @@ class AdfsDouble:
 
     `issuer`: an http or https URL that ends in `/adfs`. `token_lifetime`: the trust's TokenLifetime, minutes.
     `honours_max_age`: undocumented at AD FS, so off. `signing_key`: one made before, else the start makes one.
+    `trusts`: who signs in by WS-Federation.
     `state` is what it knows, for tests to look at and to change (`state.token_lifetime`).
     """
 
@@ -36,6 +38,7 @@ class AdfsDouble:
         people: tuple[Person, ...] = PEOPLE,
         honours_max_age: bool = False,
         signing_key: SigningKey | None = None,
+        trusts: tuple[Trust, ...] = (),
     ) -> None:
         host = urlsplit(issuer).netloc
         if not host or urlsplit(issuer).path != "/adfs":
@@ -49,6 +52,7 @@ class AdfsDouble:
             clock=clock,
             token_lifetime=token_lifetime,
             honours_max_age=honours_max_age,
+            trusts=trusts,
         )
 
     def application(self) -> web.Application:
@@ -60,6 +64,7 @@ class AdfsDouble:
             application.router.add_get(f"/adfs/oauth2/authorize{slash}", authorize.get)
             application.router.add_post(f"/adfs/oauth2/authorize{slash}", authorize.post)
             application.router.add_post(f"/adfs/oauth2/token{slash}", token.post)
+        Passive(self.state).mount(application)
         application.router.add_get("/adfs/.well-known/openid-configuration", self._discovery)
         application.router.add_get("/adfs/discovery/keys", self._keys)
         application.router.add_get("/adfs/userinfo", self._userinfo)

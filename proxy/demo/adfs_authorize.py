@@ -1,31 +1,15 @@
 """The authorization endpoint of the AD FS double: silent single sign-on, the sign-in page, and the way back."""
 
-import base64
-import binascii
 import re
-import secrets
-import uuid
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from aiohttp import web
 
-from proxy.demo.adfs_model import Client, Grant, Login, Person
-from proxy.demo.adfs_state import (
-    CODE_LIFETIME,
-    KEPT_SSO_LIFETIME,
-    SSO_COOKIE,
-    SSO_LIFETIME,
-    AdfsState,
-    Refusal,
-    error_page,
-    page,
-)
-from proxy.model.time import Instant, Seconds
-
-LOOP_COOKIE = "MSISLoopDetectionCookie"
-LOOP_REQUESTS = 5
-LOOP_SECONDS: Seconds = 20
+from proxy.demo.adfs_login import LoginPage, loop_of, loop_page, remember_loop
+from proxy.demo.adfs_model import Client, Grant, Login
+from proxy.demo.adfs_state import CODE_LIFETIME, AdfsState, Refusal, error_page, page
+from proxy.model.time import Instant
 
 _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}\Z")
 _NUMBER = re.compile(r"[0-9]{1,9}\Z")
@@ -52,6 +36,7 @@ class Authorize:
 
     def __init__(self, state: AdfsState) -> None:
         self._state = state
+        self._page = LoginPage(state)
 
     async def get(self, request: web.Request) -> web.Response:
         """An authorization request (RFC 6749, section 4.1.1; OpenID Connect Core, section 3.1.2)."""
@@ -66,11 +51,11 @@ class Authorize:
             return _back(redirect_uri, form_post, _error(refusal, state))
         login = self._state.login(request)
         if login is not None and not self._must_ask(asked, login):
-            return self._issue(asked, login, *_loop(request, self._state.clock()))
+            return self._issue(asked, login, *loop_of(request, self._state.clock()))
         if asked.prompt == "none":
             silent = Refusal("login_required", "MSIS9462: The person would have to be asked, and 'prompt' forbids it.")
             return _back(redirect_uri, form_post, _error(silent, state))
-        return self._ask(request, login.person.account if login else "", "")
+        return self._page.ask(request, login.person.account if login else "", "")
 
     async def post(self, request: web.Request) -> web.Response:
         """The sign-in page: `UserName`, `Password`, `Kmsi`. Any password will do but none at all."""
@@ -79,25 +64,13 @@ class Authorize:
             asked = _read(request, client, redirect_uri)
         except Refusal as refusal:
             return error_page(refusal)
-        form = await request.post()
-        typed = str(form.get("UserName", ""))
-        person = next((person for person in self._state.people if person.known_as(typed)), None)
-        if person is None:
-            return self._ask(request, typed, "Incorrect user ID or password. Type the correct user ID and try again.")
-        if not form.get("Password"):
-            return self._ask(request, person.account, "Enter your password.")
-        login, cookie = self._sign_in(request, person, kept="Kmsi" in form)
+        typed = await self._page.typed(request)
+        if isinstance(typed, web.Response):
+            return typed
+        login, cookie = typed
         # A person who types is not a loop: the count starts anew.
         response = self._issue(asked, login, self._state.clock(), 1)
-        response.set_cookie(
-            SSO_COOKIE,
-            cookie,
-            path="/adfs",
-            httponly=True,
-            secure=self._state.issuer.url.startswith("https:"),
-            samesite="Lax",
-            max_age=int(KEPT_SSO_LIFETIME) if "Kmsi" in form else None,
-        )
+        response.headers.add("Set-Cookie", cookie)
         return response
 
     def _recipient(self, request: web.Request) -> tuple[Client, str]:
@@ -123,35 +96,12 @@ class Authorize:
         too_old = asked.max_age is not None and self._state.clock() - login.authenticated_at >= asked.max_age
         return asked.prompt == "login" or (self._state.honours_max_age and too_old)
 
-    def _ask(self, request: web.Request, chosen: str, complaint: str) -> web.Response:
-        return page(
-            "adfs_sign_in.html",
-            action=request.rel_url.raw_path_qs,
-            people=self._state.people,
-            chosen=chosen.strip().casefold() or self._state.people[0].account,
-            complaint=complaint,
-        )
-
-    def _sign_in(self, request: web.Request, person: Person, *, kept: bool) -> tuple[Login, str]:
-        """A new single sign-on in place of the browser's present one."""
-        now = self._state.clock()
-        self._state.logins.pop(request.cookies.get(SSO_COOKIE, ""), None)
-        login = Login(person, now, now + (KEPT_SSO_LIFETIME if kept else SSO_LIFETIME), str(uuid.uuid4()))
-        cookie = secrets.token_urlsafe(32)
-        self._state.logins[cookie] = login
-        return login, cookie
-
     def _issue(self, asked: Asked, login: Login, first: Instant, count: int) -> web.Response:
         """A code on its way back, unless this browser has been here too often: `count` times since `first`."""
         now = self._state.clock()
-        if count > LOOP_REQUESTS:
-            return error_page(
-                Refusal(
-                    "loop",
-                    f"MSIS7042: The same client browser session has made '{count}' requests in the last "
-                    f"'{int(now - first)}' seconds. Contact your administrator for details.",
-                )
-            )
+        looping = loop_page(first, count, now)
+        if looping is not None:
+            return looping
         login.clients.add(asked.client.client_id)
         grant = Grant(
             client_id=asked.client.client_id,
@@ -170,8 +120,7 @@ class Authorize:
         if asked.state is not None:
             answer["state"] = asked.state
         response = _back(asked.redirect_uri, asked.form_post, answer)
-        value = base64.b64encode(f"{first}\\{count}".encode()).decode()
-        response.set_cookie(LOOP_COOKIE, value, path="/adfs", httponly=True)
+        remember_loop(response, first, count)
         return response
 
 
@@ -227,13 +176,3 @@ def _back(redirect_uri: str, form_post: bool, answer: dict[str, str]) -> web.Res
         return page("adfs_post.html", action=redirect_uri, answer=answer)
     mark = "&" if "?" in redirect_uri else "?"
     return web.Response(status=302, headers={"Location": f"{redirect_uri}{mark}{urlencode(answer)}"})
-
-
-def _loop(request: web.Request, now: Instant) -> tuple[Instant, int]:
-    """Since when, and how often with this one, the browser has come; AD FS keeps that in a cookie of the browser."""
-    try:
-        first_text, count_text = base64.b64decode(request.cookies.get(LOOP_COOKIE, "")).decode().split("\\")
-        first, count = float(first_text), int(count_text)
-    except (binascii.Error, ValueError):
-        return now, 1
-    return (first, count + 1) if now - first <= LOOP_SECONDS else (now, 1)

@@ -69,11 +69,24 @@ class Client:
         return uri in self.redirect_uris or uri in self.post_logout_redirect_uris
 
 
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """A relying party trust. `identifiers`: what `wtrealm` may say. `endpoints`: where answers go, first the default.
+
+    `encryption_certificate`: DER; tokens are encrypted for it, None for plain ones.
+    """
+
+    identifiers: tuple[str, ...]
+    endpoints: tuple[str, ...]
+    encryption_certificate: bytes | None = None
+
+
 @dataclass(slots=True)
 class Login:
     """A browser's single sign-on at the double, behind its `MSISAuth` cookie.
 
-    `provider_session` is what tokens call `sid`. `clients`: who got a token by it, for front-channel sign-out.
+    `provider_session` is what tokens call `sid`. `clients` and `trusts` (by endpoint): who got a token by it, and is
+    told of the sign-out.
     """
 
     person: Person
@@ -81,6 +94,7 @@ class Login:
     ends_at: Instant
     provider_session: str
     clients: set[str] = field(default_factory=set)
+    trusts: set[str] = field(default_factory=set)
 
 
 @dataclass(frozen=True, slots=True)

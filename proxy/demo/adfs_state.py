@@ -8,7 +8,7 @@ from aiohttp import web
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from proxy.demo.adfs_keys import KeyRing
-from proxy.demo.adfs_model import Client, Grant, Login, Person
+from proxy.demo.adfs_model import Client, Grant, Login, Person, Trust
 from proxy.demo.adfs_tokens import Issuer
 from proxy.model.time import Instant, Seconds
 
@@ -23,7 +23,10 @@ _TEMPLATES = Environment(loader=PackageLoader("proxy.demo"), autoescape=True, un
 
 @dataclass(slots=True)
 class AdfsState:
-    """Everything one double knows. `token_lifetime`: minutes. Codes and refresh tokens are held by their own text."""
+    """Everything one double knows. `token_lifetime`: minutes. Codes and refresh tokens are held by their own text.
+
+    `method`: how people authenticated, where it is not by the form.
+    """
 
     issuer: Issuer
     keys: KeyRing
@@ -32,6 +35,8 @@ class AdfsState:
     clock: Callable[[], Instant]
     token_lifetime: int
     honours_max_age: bool
+    trusts: tuple[Trust, ...] = ()
+    method: str | None = None
     logins: dict[str, Login] = field(default_factory=dict)
     codes: dict[str, Grant] = field(default_factory=dict)
     refresh_tokens: dict[str, Grant] = field(default_factory=dict)

@@ -2,8 +2,10 @@
 
 import asyncio
 import signal
+import tempfile
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import uvloop
 from rich.console import Console
@@ -11,8 +13,10 @@ from rich.panel import Panel
 from rich.table import Table
 
 from proxy import app
-from proxy.demo.deployment import demo_client, demo_deployment
+from proxy.demo.adfs_model import Trust
+from proxy.demo.deployment import demo_client, demo_deployment, federated
 from proxy.demo.stage import Part, Places, neighbours, places
+from proxy.model.provider import Protocol
 from proxy.model.time import Instant
 from proxy.observability import logs
 
@@ -25,13 +29,14 @@ def run_demo(
     only: Part | None = None,
     name: str | None = None,
     private_network: bool = False,
+    protocol: Protocol = Protocol.OIDC,
     console: Console | None = None,
 ) -> None:
     """Serves the demonstration until SIGINT or SIGTERM: the proxy on `port`, AD FS and CRM on the next two.
 
     `only`: that part alone, beside a proxy that was started otherwise. `name`: the host name that browsers use, where
     it is not 127.0.0.1. `private_network`: listen on every address, on the caller's word that only this machine reaches
-    them, as in a container whose ports are published on loopback.
+    them, as in a container whose ports are published on loopback. `protocol`: how people sign in.
 
     Raises DemoCannotStart (a message for the terminal) where the name is not this machine's or a port is taken, and
     ConfigurationError where the packaged configuration does not suit this version.
@@ -42,7 +47,9 @@ def run_demo(
     # The wall clock is handed out here, at the top; below, everything is given it.
     clock = time.time  # noqa: TID251 - see the line above
     console = console or Console()
-    uvloop.run(serve_part(only, where, console, clock) if only else serve_demo(where, console, clock))
+    uvloop.run(
+        serve_part(only, where, console, clock) if only else serve_demo(where, console, clock, protocol=protocol)
+    )
 
 
 async def serve_part(
@@ -57,18 +64,29 @@ async def serve_part(
 
 
 async def serve_demo(
-    where: Places, console: Console, clock: Callable[[], Instant], stop: asyncio.Event | None = None
+    where: Places,
+    console: Console,
+    clock: Callable[[], Instant],
+    stop: asyncio.Event | None = None,
+    *,
+    protocol: Protocol = Protocol.OIDC,
 ) -> None:
     """The same inside a running loop; ends when `stop` is set, or by SIGINT or SIGTERM where no `stop` is given."""
     deployment = demo_deployment(where)
     logs.configure(level=deployment.observability.log_level, log_format=deployment.observability.log_format)
-    async with neighbours(where, demo_client(deployment), clock):
-        running = await app.start(deployment, clock=clock)
-        try:
-            console.print(instructions(where, deployment.listen.prefix))
-            await (stop or _signalled()).wait()
-        finally:
-            await running.close()
+    client = demo_client(deployment)
+    trusts: tuple[Trust, ...] = ()
+    with tempfile.TemporaryDirectory(prefix="claims-proxy-demo-") as folder:
+        if protocol is Protocol.WS_FEDERATION:
+            deployment, trust = await asyncio.to_thread(federated, deployment, where, Path(folder), clock())
+            trusts = (trust,)
+        async with neighbours(where, client, clock, trusts=trusts):
+            running = await app.start(deployment, clock=clock)
+            try:
+                console.print(instructions(where, deployment.listen.prefix))
+                await (stop or _signalled()).wait()
+            finally:
+                await running.close()
 
 
 def instructions(where: Places, prefix: str) -> Panel:

@@ -12,7 +12,7 @@ from aiohttp import web
 
 from proxy.configuration.checks import is_loopback
 from proxy.demo.adfs import AdfsDouble
-from proxy.demo.adfs_model import Client
+from proxy.demo.adfs_model import Client, Trust
 from proxy.demo.crm import crm_application
 from proxy.errors import ClaimsProxyError
 from proxy.model.time import Instant
@@ -93,7 +93,12 @@ def _is_loopback_address(host: str) -> bool:
 
 @contextlib.asynccontextmanager
 async def neighbours(
-    where: Places, client: Client, clock: Callable[[], Instant], *, parts: Collection[Part] = tuple(Part)
+    where: Places,
+    client: Client,
+    clock: Callable[[], Instant],
+    *,
+    parts: Collection[Part] = tuple(Part),
+    trusts: tuple[Trust, ...] = (),
 ) -> AsyncIterator[AdfsDouble]:
     """The AD FS double and the CRM, or one of them, served while the context is open.
 
@@ -101,7 +106,7 @@ async def neighbours(
     """
     if len(parts) == len(Part):
         require_free(where.host, where.port)
-    double = AdfsDouble(f"{where.adfs}/adfs", [client], clock)
+    double = AdfsDouble(f"{where.adfs}/adfs", [client], clock, trusts=trusts)
     served = (
         (Part.PROVIDER, double.application(), where.port + 1),
         (Part.CRM, crm_application(clock), where.port + 2),

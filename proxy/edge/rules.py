@@ -22,6 +22,7 @@ from proxy.model.organization import Organization
 from proxy.model.principal import Principal
 from proxy.model.request import RequestKind
 from proxy.policy.access import is_anonymous
+from proxy.policy.application_root import may_be_sign_in
 from proxy.policy.client import is_api_path, request_kind, user_caused
 from proxy.policy.target import judge_target
 
@@ -191,6 +192,9 @@ class Rules:
             if gateway.encoded_slashes and not organization.allow_encoded_slash:
                 judge_target(text, allow_encoded_slash=False, method=method)
         except RequestRefused:
+            return None
+        # A POST is what may carry a token; whether this request is one, the full lane looks.
+        if may_be_sign_in(organization, "POST", path, text):
             return None
         route = Route(
             text, path, self._way(organization), is_anonymous(organization, path), is_api_path(path, organization)

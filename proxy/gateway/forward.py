@@ -35,13 +35,14 @@ _SWITCHING = ((b"Connection", b"Upgrade"), (b"Upgrade", b"websocket"))
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """One request on its way upstream. `session`: whose it is; None on an anonymous path."""
+    """One request on its way upstream. `session`: whose it is; None on an anonymous path. `body`: where it was read."""
 
     request: web.Request
     facts: RequestFacts
     organization: Organization
     session: Session | None
     credentials: Credentials
+    body: bytes | None = None
 
 
 class Forwarder:
@@ -85,7 +86,7 @@ class Forwarder:
         forget = connection.on_loss(task.cancel)
         response: UpstreamResponse | None = None
         try:
-            response = await pool.send(self._upstream_request(passage), _body(request), owner=connection.owner)
+            response = await pool.send(self._upstream_request(passage), _body(passage), owner=connection.owner)
             if response.upgraded is not None:
                 return await self._tunnel(passage, response, response.upgraded)
             return await self._relay(passage, response)
@@ -193,7 +194,10 @@ def _is_chunked(request: web.Request) -> bool:
     return "Transfer-Encoding" in request.headers
 
 
-def _body(request: web.Request) -> AsyncIterator[bytes] | None:
+def _body(passage: Passage) -> AsyncIterator[bytes] | bytes | None:
+    request = passage.request
+    if passage.body is not None:
+        return passage.body
     return _pieces(request) if _is_chunked(request) or request.content_length else None
 
 

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import assert_never
 
 import structlog
@@ -13,7 +13,7 @@ from proxy.gateway.answer import Answers, with_strict_transport
 from proxy.gateway.connection import Foregone
 from proxy.gateway.forward import Forwarder, Passage
 from proxy.gateway.judgement import Judge, credentials_of
-from proxy.gateway.ports import BearerLookup, ChallengeAddress, Endpoint, RulesFor, SessionsPort
+from proxy.gateway.ports import BearerLookup, ChallengeAddress, Endpoint, RulesFor, SessionsPort, SignInAtRoot
 from proxy.gateway.streams import OpenStreams
 from proxy.gateway.upstream import Upstream
 from proxy.gateway.websocket import judge_handshake
@@ -27,6 +27,7 @@ from proxy.observability.audit import Audit
 from proxy.observability.metrics import Metrics
 from proxy.pages.reference import REFERENCE, make_reference
 from proxy.pages.render import Pages
+from proxy.policy.application_root import may_be_sign_in
 from proxy.policy.client import request_kind, user_caused
 from proxy.policy.organization import OrganizationTable
 from proxy.policy.peer import apparent_peer
@@ -56,8 +57,9 @@ class _Line:
 class Gateway:
     """Every request of the listener under one configuration.
 
-    `pools`: upstream connections by organization's name. `endpoints`: our own, by the path below the prefix. What is
-    public beside `handle` is for a lane of its own that keeps the same rules.
+    `pools`: upstream connections by organization's name. `endpoints`: our own, by the path below the prefix.
+    `sign_in_hosts`: they take providers' answers for all organizations. `sign_in_at_root`: what WS-Federation has at
+    organizations' own roots. What is public beside `handle` is for a lane of its own that keeps the same rules.
     """
 
     def __init__(
@@ -76,12 +78,15 @@ class Gateway:
         clock: Callable[[], Instant],
         audit: Audit,
         metrics: Metrics,
+        sign_in_hosts: Sequence[str] = (),
+        sign_in_at_root: SignInAtRoot | None = None,
     ) -> None:
-        self.table = OrganizationTable(organizations, listen.prefix)
+        self.table = OrganizationTable(organizations, listen.prefix, sign_in_hosts)
         self.trusted = listen.trusted_proxies
         self.hsts = listen.tls.hsts if listen.tls else None
         self.encoded_slashes = any(organization.allow_encoded_slash for organization in organizations)
         self._endpoints = endpoints
+        self._sign_in_at_root = sign_in_at_root
         self._answers = Answers(pages, self.table, challenge_address)
         self.organizations = organizations
         self.judge = Judge(sessions=sessions, bearer=bearer, rules_for=rules_for, clock=clock, audit=audit)
@@ -147,9 +152,16 @@ class Gateway:
         if ours:
             return await self._own(request, facts, organization, ours[1], line)
 
+        body = None
+        if self._sign_in_at_root is not None and may_be_sign_in(known, facts.method, path, target):
+            found = await self._sign_in_at_root(request, facts, known)
+            if found.answer is not None:
+                line.decision, line.reason = "own", "root"
+                return found.answer
+            facts, body = replace(facts, is_upstream_sign_in=found.is_sign_in), found.body
         credentials = credentials_of(request.headers, facts.scheme, known)
         judged = await self.judge.judge(facts, known, credentials)
-        passage = Passage(request, facts, known, judged.session, credentials)
+        passage = Passage(request, facts, known, judged.session, credentials, body)
         return await self._carry_out(passage, self._with_origin(judged.decision, request, facts), line)
 
     async def _own(

@@ -42,6 +42,25 @@ BearerLookup: TypeAlias = Callable[[str, Organization, Instant], Awaitable[Sessi
 Endpoint: TypeAlias = Callable[[web.Request, RequestFacts, Organization | None], Awaitable[web.StreamResponse]]
 """One of our own endpoints below the prefix; the organization is None where the login state names it."""
 
+
+class AtRoot(Protocol):
+    """WS-Federation at an application's root."""
+
+    @property
+    def answer(self) -> web.StreamResponse | None:
+        """Ours; None where the request is the application's."""
+
+    @property
+    def body(self) -> bytes | None:
+        """What was read of the request; None where nothing was."""
+
+    @property
+    def is_sign_in(self) -> bool:
+        """Whether it is the application's own sign-in or sign-out."""
+
+
+SignInAtRoot: TypeAlias = Callable[[web.Request, RequestFacts, Organization], Awaitable[AtRoot]]
+
 RulesFor: TypeAlias = Callable[[Organization], TimeRules]
 
 

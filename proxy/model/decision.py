@@ -13,6 +13,7 @@ class Reason(StrEnum):
 
     SIGNED_IN = "signed_in"
     ANONYMOUS = "anonymous"
+    UPSTREAM_SIGN_IN = "upstream_sign_in"
     NO_SESSION = "no_session"
     SESSION_TIMEOUT = "session_timeout"
     TOKEN_LIFETIME = "token_lifetime"  # noqa: S105 - the name of a limit, not a secret

@@ -82,9 +82,12 @@ class Organization:
 
     `hosts`: lower-case names without port. `path`: `""` where hosts alone decide, else `/contoso`; `root`: takes what
     no path prefix of its host claims. `upstream`: `http://host[:port]` or `https://…`, no path; `further_upstreams`
-    likewise, of the same application. `anonymous`: path
-    prefixes that pass without a session; matched by whole segments on the raw path. `allow_encoded_slash`: `%2F` may
-    stand in a path; it is never decoded. `claims_to_headers`: claim type -> upstream header name.
+    likewise, of the same application. `anonymous`: path prefixes that pass without a session; matched by whole segments
+    on the raw path. `allow_encoded_slash`: `%2F` may stand in a path; it is never decoded. `claims_to_headers`: claim
+    type -> upstream header name. `realm`: WS-Federation's wtrealm where it is not the provider's own.
+    `upstream_sign_in`: the application runs WS-Federation itself at its root. `publishes_metadata`: our federation
+    metadata also stand where AD FS looks for CRM's. `has_sign_in_at_root`: WS-Federation may come to its root, ours or
+    the application's.
     """
 
     name: str
@@ -111,6 +114,10 @@ class Organization:
     upstream_tls: UpstreamTls | None = None
     further_upstreams: tuple[str, ...] = ()
     upstream_health: UpstreamHealth | None = None
+    realm: str | None = None
+    upstream_sign_in: bool = False
+    publishes_metadata: bool = False
+    has_sign_in_at_root: bool = False
 
     @property
     def cookie_suffix(self) -> str:

@@ -69,6 +69,10 @@ class SecretText(str):
         return "SecretText(…)"
 
 
+PASSWORD = "urn:oasis:names:tc:SAML:1.0:am:password"  # noqa: S105 - the method's name
+"""Forms sign-in, as WS-Federation's `wauth` names it."""
+
+
 @dataclass(frozen=True, slots=True)
 class IdentityProvider:
     """One identity provider, as configured. Keep `client_secret` out of every log: `repr` leaves it out.
@@ -77,6 +81,11 @@ class IdentityProvider:
     identifier to ask an access token for. `token_lifetime`: seconds a session lasts where the provider states no end.
     `windows_counts_as_credentials`: whether Integrated Windows Authentication satisfies «credentials owed».
     `maximum_token_lifetime`: a token that claims to live longer is refused. `leeway`: seconds, for tokens only.
+
+    WS-Federation: `metadata`: URL or file of the federation metadata; `realm`: wtrealm; `home_realm`: whr; `wauth`: the
+    method asked for where credentials are owed; `wreply`: sent in place of our own address; `decryption_keys`: PEM
+    files of private keys, each with its certificate if that is to be published; `allow_sha1`: rsa-sha1 signatures too.
+    `sign_in_host`: `auth.contoso.com[:port]`, the one host that takes the provider's answers for all organizations.
     """
 
     name: str
@@ -93,6 +102,14 @@ class IdentityProvider:
     windows_counts_as_credentials: bool = False
     maximum_token_lifetime: Seconds = 86400.0
     leeway: Seconds = 60.0
+    realm: str | None = None
+    metadata: str | None = None
+    home_realm: str | None = None
+    wauth: str = PASSWORD
+    wreply: str | None = None
+    decryption_keys: tuple[str, ...] = ()
+    allow_sha1: bool = False
+    sign_in_host: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

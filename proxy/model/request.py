@@ -22,7 +22,8 @@ class RequestFacts:
     `host` is lower-case, without port and trailing dot; `authority` is host[:port] as a browser would write it in an
     origin. `scheme`, `host`, `authority` and `client_address` are what the client used: from `Forwarded` or
     `X-Forwarded-*` only where the peer is a trusted proxy. `user_caused`: a navigation that the user caused.
-    `user_agent`: the User-Agent header, empty where there is none.
+    `user_agent`: the User-Agent header, empty where there is none. `is_upstream_sign_in`: WS-Federation at the root
+    that belongs to no sign-in of ours.
     """
 
     method: str
@@ -35,6 +36,7 @@ class RequestFacts:
     kind: RequestKind
     user_caused: bool = False
     user_agent: str = ""
+    is_upstream_sign_in: bool = False
 
     @property
     def origin(self) -> str:

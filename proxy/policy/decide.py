@@ -12,6 +12,7 @@ from proxy.policy.access import is_anonymous, may_pass
 from proxy.policy.limits import ending
 
 _ANONYMOUS = Forward(Reason.ANONYMOUS)
+_UPSTREAM_SIGN_IN = Forward(Reason.UPSTREAM_SIGN_IN)
 _FORWARD = Forward(Reason.SIGNED_IN)
 _FORWARD_AND_COUNT = Forward(Reason.SIGNED_IN, counts_as_activity=True)
 _CANNOT_TELL = Refuse(503, Reason.STORE_UNREACHABLE)
@@ -41,9 +42,15 @@ def decide(
     """
     if organization.anonymous and is_anonymous(organization, facts.path):
         return _ANONYMOUS
+    if isinstance(lookup, Live):
+        return _decide_live(facts, organization, lookup.session, rules, now)
+    if facts.is_upstream_sign_in and organization.upstream_sign_in:
+        return _UPSTREAM_SIGN_IN
+    return _decide_without(facts, lookup)
+
+
+def _decide_without(facts: RequestFacts, lookup: NoSession | Ended | BearerRefused | CannotTell) -> Decision:
     match lookup:
-        case Live(session=session):
-            return _decide_live(facts, organization, session, rules, now)
         case NoSession():
             return _sign_in_or_challenge(facts, Reason.NO_SESSION)
         case Ended(tombstone=tombstone):

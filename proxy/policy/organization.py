@@ -1,6 +1,6 @@
 """Which organization a request is for. An unknown host or path is nobody's: there is no default organization."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -43,17 +43,21 @@ class _Host:
 class OrganizationTable:
     """Every organization by host and path prefix, in dictionaries: a thousand cost what one costs.
 
+    `sign_in_hosts`, without port, take providers' answers for all organizations and serve nothing else of their own.
     Hosts are compared in lower case, path prefixes by whole segments and without regard to ASCII case, as IIS does.
     Raises ValueError where two organizations claim the same; the configuration reports that with file and line before.
     """
 
-    def __init__(self, organizations: Sequence[Organization], prefix: str) -> None:
+    def __init__(self, organizations: Sequence[Organization], prefix: str, sign_in_hosts: Iterable[str] = ()) -> None:
         self._prefix = prefix
         self._below_prefix = f"{prefix}/"
         self._hosts: dict[str, _Host] = {}
         for organization in organizations:
             for host in organization.hosts:
                 self._hosts.setdefault(host.lower(), _Host()).add(organization)
+        self._sign_in_hosts = frozenset(host.lower() for host in sign_in_hosts)
+        for host in self._sign_in_hosts:
+            self._hosts.setdefault(host, _Host())
 
     def find(self, host: str, path: str) -> Organization:
         """The organization of a host (lower-case, without port) and a raw path.
@@ -89,8 +93,9 @@ class OrganizationTable:
             return None
         below = self._below(path)
         if below is not None:
+            shared = bool(known.by_path) or host in self._sign_in_hosts
             owned = known.rest is not None and not (
-                known.rest.path or (known.by_path and below.split("/", 1)[0] in _OF_THE_LOGIN_STATE)
+                known.rest.path or (shared and below.split("/", 1)[0] in _OF_THE_LOGIN_STATE)
             )
             return known.rest if owned else None, below
         claimant = known.claimant(path)

@@ -259,10 +259,18 @@ class Sessions:
 
     async def end_listed(self, summary: Summary, reason: EndReason, now: Instant, *, owes_credentials: bool) -> bool:
         """End a session that an administrator or a provider named. Raises StoreUnavailable."""
-        place = Place(summary.reference.tag, summary.reference.id_hash)
+        return await self.end_at(
+            summary.reference, summary.organization, reason, now, owes_credentials=owes_credentials
+        )
+
+    async def end_at(
+        self, reference: SessionReference, organization: str, reason: EndReason, now: Instant, *, owes_credentials: bool
+    ) -> bool:
+        """End the session that a reference names; whether this very call ended it. Raises StoreUnavailable."""
+        place = Place(reference.tag, reference.id_hash)
         order = EndOrder(
             place,
-            summary.organization,
+            organization,
             reason,
             now,
             owes_credentials=owes_credentials,

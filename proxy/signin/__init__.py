@@ -1,6 +1,9 @@
-"""Signing in and out by OpenID Connect, and sessions made from bearer tokens.
+"""Signing in and out by OpenID Connect and WS-Federation, and sessions made from bearer tokens.
 
-Owns all network to identity providers (`provider`), the questions put to them (`oidc`), the state of a sign-in under
-way (`login_state`, `loop`), and the endpoints `sign-in`, `callback` (`routes`), `sign-out`, `signed-out` (`sign_out`).
-Leaves token rules to `tokens`, sessions and marks to `sessions`, and every decision about time to `policy`.
+Owns all network to identity providers (`provider`, `federation`), the questions put to them (`oidc`, `wsfed`) behind
+one port (`protocol`, `oidc_sign_in`, `federation_sign_in`), the state of a sign-in under way (`login_state`, `loop`),
+what follows from an answer (`completion`), and the endpoints `sign-in`, `callback`, `wsfed` (`routes`, `at_root`),
+`sign-out`, `signed-out` (`sign_out`), the provider's sign-out (`single_sign_out`), `federation-metadata.xml`
+(`own_metadata`). Leaves token rules to `tokens`, sessions and marks to `sessions`, and every decision about time to
+`policy`.
 """

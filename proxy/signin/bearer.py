@@ -76,7 +76,9 @@ class BearerSessions:
         return Live(kept.session, from_store=True)
 
     async def _verified(self, token: str, organization: Organization, now: Instant) -> Session:
-        provider = self._providers[organization.identity_provider]
+        provider = self._providers.get(organization.identity_provider)
+        if provider is None:
+            raise TokenRefused("no_bearer_here", "the organization's provider speaks WS-Federation alone")
         verified = verified_token(await provider.access_claims(token, now), provider.settings)
         kind = client_kind(organization.exempt_clients, verified.client_id, "", "", bearer=True)
         return Session(
@@ -113,9 +115,11 @@ class BearerSessions:
         if len(self._kept) > _KEPT:
             self._kept.popitem(last=False)
 
-    def challenge_address(self, organization: Organization) -> tuple[str, str]:
-        """(authorization_uri, resource_id): where a client of the API gets a token, and for what."""
-        provider = self._providers[organization.identity_provider]
+    def challenge_address(self, organization: Organization) -> tuple[str, str] | None:
+        """(authorization_uri, resource_id): where a client of the API gets a token, and for what; None for nowhere."""
+        provider = self._providers.get(organization.identity_provider)
+        if provider is None:
+            return None
         settings, metadata = provider.settings, provider.known_metadata
         address = metadata.authorization_endpoint if metadata else f"{settings.issuer.rstrip('/')}/oauth2/authorize"
         return address, settings.resource or settings.client_id

@@ -5,15 +5,14 @@ from collections.abc import Callable, Mapping
 from aiohttp import web
 
 from proxy.model.organization import SameSite
-from proxy.model.provider import ResponseMode
+from proxy.model.provider import IdentityProvider
 from proxy.model.request import RequestFacts
 from proxy.model.time import Instant
 from proxy.sealing import Sealer
 from proxy.sessions.cookie import set_cookie
 from proxy.signin import login_state as login
-from proxy.signin import oidc
 from proxy.signin.answers import redirect
-from proxy.signin.provider import Provider
+from proxy.signin.protocol import Question, SignInProtocol
 from proxy.signin.visit import Visit
 
 
@@ -21,7 +20,7 @@ class Departures:
     """Makes the redirects to providers. `prefix`: where our endpoints lie on a host."""
 
     def __init__(
-        self, sealer: Sealer, providers: Mapping[str, Provider], clock: Callable[[], Instant], prefix: str
+        self, sealer: Sealer, providers: Mapping[str, SignInProtocol], clock: Callable[[], Instant], prefix: str
     ) -> None:
         self._sealer = sealer
         self._providers = providers
@@ -43,7 +42,6 @@ class Departures:
         """
         now = self._clock()
         provider = self._providers[visit.organization.identity_provider]
-        metadata = await provider.metadata()
         held = login.start_login(now, visit.replaces)
         slot = again.slot if again else login.free_slot(visit.cookies, visit.names, self._sealer)
         state = login.LoginState(
@@ -57,26 +55,32 @@ class Departures:
             retried=again is not None,
             restarted=restarted or (again is not None and again.restarted),
         )
-        url = oidc.authorization_url(
-            provider.settings,
-            metadata,
-            redirect_uri=self.redirect_uri(visit.facts),
-            state=login.seal_state(self._sealer, state),
-            nonce=held.nonce,
-            verifier=held.verifier,
-            ask_for_credentials=ask_for_credentials,
-        )
-        # A cross-site POST brings no Lax cookie; the GET that we make of it would, but not in every browser.
-        posted = provider.settings.response_mode is ResponseMode.FORM_POST
+        question = self.question(visit, held, ask_for_credentials=ask_for_credentials)
+        url = await provider.sign_in_url(question, login.seal_state(self._sealer, state))
         cookie = set_cookie(
             visit.names.logins()[slot],
             login.seal_secrets(self._sealer, held),
             secure=visit.secure,
-            same_site=SameSite.NONE if posted else SameSite.LAX,
+            same_site=SameSite.NONE if provider.posts else SameSite.LAX,
             max_age=int(login.LOGIN_SECONDS),
         )
         return redirect(302, url, [cookie])
 
-    def redirect_uri(self, facts: RequestFacts) -> str:
-        """Always at the host's root: one address to register, whatever the organizations' paths."""
-        return f"{facts.origin}{self._prefix}/callback"
+    def question(self, visit: Visit, held: login.LoginSecrets, *, ask_for_credentials: bool) -> Question:
+        """What the provider is asked, and what its answer is judged by.
+
+        The address for answers is always at the host's root: one to register, whatever the organizations' paths.
+        """
+        provider = self._providers[visit.organization.identity_provider]
+        origin = sign_in_origin(provider.settings, visit.facts)
+        return Question(
+            held=held,
+            reply_to=f"{origin}{self._prefix}/{provider.endpoint}",
+            realm=visit.organization.realm or provider.settings.realm,
+            ask_for_credentials=ask_for_credentials,
+        )
+
+
+def sign_in_origin(settings: IdentityProvider, facts: RequestFacts) -> str:
+    """Where the provider's answers come to: this host, or the one host that takes them for all organizations."""
+    return f"{facts.scheme}://{settings.sign_in_host}" if settings.sign_in_host else facts.origin

@@ -232,13 +232,20 @@ class Provider:
         except UnknownKey:
             return verify(await self.keys_after_unknown())
 
+    async def fetch(self, url: str) -> bytes:
+        """A document of metadata. Raises ProviderUnavailable, ProviderMisconfigured."""
+        return await self._got("metadata", url, "application/xml, text/xml, */*")
+
     async def _get(self, kind: str, url: str) -> dict[str, object]:
-        status, body = await self._ask(kind, "GET", url, headers={"Accept": "application/json"})
+        return _object(await self._got(kind, url, "application/json"), url)
+
+    async def _got(self, kind: str, url: str, accept: str) -> bytes:
+        status, body = await self._ask(kind, "GET", url, headers={"Accept": accept})
         if status >= _SERVER_FAULT:
             raise ProviderUnavailable(f"{url} answered {status}")
         if status != _OK:
             raise ProviderMisconfigured(f"{url} answered {status}; 200 would be right, redirects are not followed")
-        return _object(body, url)
+        return body
 
     async def _ask(
         self, kind: str, method: str, url: str, *, headers: Mapping[str, str], data: Mapping[str, str] | None = None
@@ -306,15 +313,23 @@ def _endpoint(document: Mapping[str, object], name: str) -> str:
     value = document.get(name)
     if not isinstance(value, str):
         raise ProviderMisconfigured(f"discovery states no {name}")
+    return safe_address(name, value)
+
+
+def safe_address(name: str, value: str) -> str:
+    """An address of a provider's metadata to send people or secrets to: https, or http on loopback.
+
+    Raises ProviderMisconfigured.
+    """
     try:
         parts = urlsplit(value)
         host, secret = parts.hostname or "", parts.username or parts.password
     except ValueError:
-        raise ProviderMisconfigured(f"discovery states {name} {value[:200]!r}, which is no URL") from None
+        raise ProviderMisconfigured(f"its metadata state {name} {value[:200]!r}, which is no URL") from None
     safe = parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(host))
     if host and safe and not secret:
         return value
-    raise ProviderMisconfigured(f"discovery states {name} {value[:200]!r}; an https URL would be right")
+    raise ProviderMisconfigured(f"its metadata state {name} {value[:200]!r}; an https URL would be right")
 
 
 def _is_loopback(host: str) -> bool:

@@ -1,6 +1,6 @@
 """`sign-out` and `signed-out`: the session ends here first, then at the provider."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol
 
 import structlog
@@ -8,7 +8,7 @@ from aiohttp import web
 
 from proxy.errors import ProviderError, StoreUnavailable
 from proxy.model.decision import Ending
-from proxy.model.organization import Organization
+from proxy.model.organization import Organization, SameSite
 from proxy.model.request import RequestFacts
 from proxy.model.session import CannotTell, Ended, EndReason, Live, Session, SessionLookup
 from proxy.model.settings import TimeRules
@@ -17,9 +17,8 @@ from proxy.observability.audit import Audit, AuditEvent
 from proxy.pages.render import Page, Pages
 from proxy.policy.limits import ending
 from proxy.sessions.cookie import cookie_names, expire_cookie, read_cookies
-from proxy.signin import oidc
 from proxy.signin.answers import failed, redirect, sign_in_path
-from proxy.signin.provider import Provider
+from proxy.signin.protocol import SignInProtocol
 
 log = structlog.get_logger("signin")
 
@@ -48,7 +47,7 @@ class SignOutRoutes:
         self,
         *,
         sessions: SignOutSessions,
-        providers: Mapping[str, Provider],
+        providers: Mapping[str, SignInProtocol],
         rules_for: Callable[[Organization], TimeRules],
         pages: Pages,
         clock: Callable[[], Instant],
@@ -91,7 +90,8 @@ class SignOutRoutes:
         )
 
     async def _ask(self, request: web.Request, organization: Organization) -> web.StreamResponse:
-        endpoint = await self._end_session_endpoint(organization)
+        provider = self._providers[organization.identity_provider]
+        endpoint = await self._of_provider(organization, provider.sign_out_endpoint())
         return self._pages.respond(
             request,
             Page.SIGN_OUT,
@@ -124,6 +124,7 @@ class SignOutRoutes:
             )
         gone = [expire_cookie(names.session, secure=secure, same_site=organization.same_site)]
         gone += [expire_cookie(name, secure=secure, same_site=organization.same_site) for name in names.logins()]
+        gone += [expire_cookie(names.cleanup, secure=secure, same_site=SameSite.NONE)]
         known = isinstance(lookup, Live | Ended)
         response = redirect(303, await self._next_stop(facts, organization, id_token, known=known), gone)
         response.headers["Clear-Site-Data"] = _CLEARED
@@ -150,15 +151,16 @@ class SignOutRoutes:
     ) -> str:
         """The provider's end-session endpoint, or our own page where there is none or nobody was signed in."""
         after = f"{facts.origin}{self._mount(organization)}/signed-out"
-        endpoint = await self._end_session_endpoint(organization)
-        if endpoint is None or not known:
+        if not known:
             return after
-        client_id = self._providers[organization.identity_provider].settings.client_id
-        return oidc.end_session_url(endpoint, id_token=id_token, back_to=after, client_id=client_id)
+        provider = self._providers[organization.identity_provider]
+        realm = organization.realm or provider.settings.realm
+        there = await self._of_provider(organization, provider.sign_out_url(id_token, after, realm))
+        return there or after
 
-    async def _end_session_endpoint(self, organization: Organization) -> str | None:
+    async def _of_provider(self, organization: Organization, asked: Awaitable[str | None]) -> str | None:
         try:
-            return (await self._providers[organization.identity_provider].metadata()).end_session_endpoint
+            return await asked
         except ProviderError as error:
             log.warning("provider_not_told", detail=str(error), organization=organization.name)
             return None

@@ -6,13 +6,13 @@ PyJWT checks signatures for us; every rule about claims is here, because its own
 
 import hashlib
 import hmac
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
 from proxy.errors import TokenRefused
 from proxy.model.time import Instant, Seconds
-from proxy.tokens.jws import Jws, parse_part, verify_jws
+from proxy.tokens.jws import Jws, parse_part, take_apart, verify_jws
 from proxy.tokens.keys import KeySet
 from proxy.tokens.strict import authentication_instant, encode_base64url, numeric_date
 
@@ -192,3 +192,32 @@ def _check_access_token_hash(claims: Mapping[str, object], jws: Jws, access_toke
     digest = _HASHES[jws.algorithm[-3:]](access_token.encode()).digest()
     if not hmac.compare_digest(stated.encode(), encode_base64url(digest[: len(digest) // 2]).encode()):
         raise TokenRefused("at_hash", "the access token is not the one that the id token speaks of")
+
+
+def checks_of(
+    header: Mapping[str, object],
+    claims: Mapping[str, object],
+    expected: IdTokenExpectation | AccessTokenExpectation,
+    now: Instant,
+) -> tuple[tuple[str, Callable[[], object]], ...]:
+    """Each rule by name, to be tried on its own by one who wants to see all that are broken.
+
+    What only the sign-in knows (nonce, at_hash) is not among them. A check raises TokenRefused.
+    """
+    is_id_token = isinstance(expected, IdTokenExpectation)
+    issuers = (expected.issuer,) if isinstance(expected, IdTokenExpectation) else expected.issuers
+    audiences = (expected.client_id,) if isinstance(expected, IdTokenExpectation) else expected.audiences
+    leeway, longest = expected.leeway, expected.maximum_lifetime
+    return (
+        ("type", lambda: _check_type(header, _ID_TOKEN_TYPES if is_id_token else _ACCESS_TOKEN_TYPES)),
+        ("issuer", lambda: _check_issuer(claims, issuers)),
+        ("audience", lambda: _check_audience(claims, audiences)),
+        ("subject", lambda: _check_subject(claims) if is_id_token or "sub" in claims else None),
+        ("times", lambda: _check_times(claims, leeway, longest, now)),
+    )
+
+
+def read_unverified(token: str) -> tuple[dict[str, object], dict[str, object]]:
+    """(header, claims) of a compact JWS as they stand there, believed by nobody. Raises TokenRefused."""
+    header, payload = take_apart(token)
+    return header, parse_part(payload)

@@ -7,6 +7,7 @@ from click.testing import CliRunner
 
 from proxy.cli import main
 from proxy.demo.stage import Part
+from proxy.model.provider import Protocol
 
 # The package's attribute of this name is the command, which hides its module.
 COMMAND = sys.modules["proxy.cli.demo"]
@@ -27,7 +28,13 @@ def asked(monkeypatch):
 
 
 def test_without_options_all_three_stay_on_loopback(asked):
-    assert asked() == {"port": 8080, "only": None, "name": None, "private_network": False}
+    words = asked()
+    assert words.pop("protocol") is Protocol.OIDC
+    assert words == {"port": 8080, "only": None, "name": None, "private_network": False}
+
+
+def test_people_may_sign_in_by_ws_federation(asked):
+    assert asked("--protocol", "ws-federation")["protocol"] is Protocol.WS_FEDERATION
 
 
 @pytest.mark.parametrize("part", Part)

@@ -85,7 +85,7 @@ def test_a_key_that_stands_twice_is_named_with_both_lines(faults, good):
 
 def test_what_is_missing_is_named_where_it_should_stand(faults, good):
     (line,) = faults(good.replace("  issuer: https://adfs.contoso.com/adfs\n", ""))
-    assert line == "3:1: identity_provider.issuer: is missing; add it"
+    assert line == "3:1: identity_provider.issuer: is missing, and oidc needs it; add it"
 
 
 @pytest.mark.parametrize(

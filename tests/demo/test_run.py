@@ -9,6 +9,8 @@ from rich.console import Console
 
 from proxy.demo.run import instructions, serve_demo, serve_part
 from proxy.demo.stage import Part, Places
+from proxy.model.provider import Protocol
+from support.browser import Browser
 
 
 def printed(panel):
@@ -75,3 +77,21 @@ async def test_a_part_says_where_it_is_and_answers_there(clock, free_places, par
         assert response.status == 200
     stop.set()
     await serving
+
+
+async def test_the_same_by_ws_federation_with_encrypted_tokens(clock, free_places):
+    where, stop = free_places, asyncio.Event()
+    console = Console(file=io.StringIO(), width=120)
+    serving = asyncio.create_task(serve_demo(where, console, clock, stop, protocol=Protocol.WS_FEDERATION))
+    await said(console, "the demonstration", serving)
+    try:
+        async with Browser() as browser:
+            page = await browser.sign_in(f"{where.proxy}/main.aspx", "alice")
+            assert (page.status, str(page.url)) == (200, f"{where.proxy}/main.aspx")
+            asked = [hop for hop in browser.hops if hop.url.path == "/adfs/ls/"]
+            assert "EncryptedData" in asked[-1].text
+            metadata = await browser.fetch(f"{where.proxy}/.claims/federation-metadata.xml")
+            assert f"{where.proxy}/.claims/wsfed" in metadata.text
+    finally:
+        stop.set()
+        await serving

@@ -20,7 +20,7 @@ from support.documents import ROOT, blocks, table
 BIN = Path(sys.executable).parent
 RUN = {
     *("claims-proxy check", "claims-proxy health", "claims-proxy sessions"),
-    *("curl", "head", "install", "openssl", "make", "python3 -m venv"),
+    *("cat", "curl", "head", "install", "openssl", "make", "python3 -m venv"),
 }
 """The first words of what runs here: it reads, or writes into /etc/claims-proxy, which is a folder of the test."""
 DEPLOYMENT = "tests/deploy runs it, or checks it by its own tool"
@@ -37,6 +37,7 @@ NOT_RUN = {
     "apt-get": "installs programs for the whole system",
     "ln": "puts a link into a folder of the system",
     "claims-proxy run": "the machine's proxy was started with it",
+    "claims-proxy token": "asks for a token of the reader's own; tests/cli runs it on tokens of every kind",
 }
 """Why a command is not run, by its first words."""
 EXIT = {"claims-proxy sessions revoke": 1}
@@ -135,5 +136,5 @@ def spoken() -> list[tuple[str, str]]:
 def test_the_command_and_its_options_exist(where, text):
     words = shlex.split(text)[1:]
     plain = [word for word in words if not word.startswith("-")]
-    known = options_of([*plain, "", ""][:2] if plain[0] == "sessions" else plain[:1])
+    known = options_of(plain[: 1 + isinstance(main.commands[plain[0]], click.Group)])
     assert {word for word in words if word.startswith("--")} <= known, where

@@ -36,6 +36,12 @@ CMDLETS = {
     "Get-AdfsWebApiApplication": {"ApplicationGroupIdentifier", "Identifier", "Name"},
     "Get-AdfsApplicationPermission": {"Identifiers", "ClientRoleIdentifiers", "ServerRoleIdentifiers"},
     "Get-AdfsProperties": set(),
+    "Add-AdfsRelyingPartyTrust": {
+        *("Name", "Identifier", "MetadataUrl", "WSFedEndpoint", "EncryptionCertificate", "IssuanceTransformRules"),
+        *("AccessControlPolicyName", "MonitoringEnabled", "AutoUpdateEnabled", "TokenLifetime"),
+    },
+    "Set-AdfsRelyingPartyTrust": {"TargetName", "TokenLifetime", "AdditionalWSFedEndpoint", "EncryptClaims"},
+    "Update-AdfsRelyingPartyTrust": {"TargetName"},
     "New-NetFirewallRule": {
         "DisplayName",
         "Direction",
@@ -74,7 +80,7 @@ def test_each_cmdlet_and_parameter_exists(block):
 def test_each_variable_is_set_before_it_is_used(block):
     earlier = [other for other in blocks("powershell") if other.document == block.document and other.line < block.line]
     known = {name for other in (*earlier, block) for name in re.findall(r"^\$(\w+) =", other.text, re.MULTILINE)}
-    assert set(re.findall(r"\$(\w+)", without_text(block.text))) <= known
+    assert set(re.findall(r"\$(\w+)", without_text(block.text))) <= known | {"true", "false"}
 
 
 def test_the_rules_are_in_the_claim_rule_language():

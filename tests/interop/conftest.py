@@ -8,7 +8,10 @@ from pathlib import Path
 from select import select
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from proxy.demo.adfs_keys import SigningKey
 from support.browser import Browser
 from support.node import WHAT_IS_MISSING, node_binary
 from support.ports import free_port
@@ -79,3 +82,57 @@ def openid_provider(tmp_path) -> Iterator[Callable[..., OpenIdProvider]]:
 async def browser():
     async with Browser() as browser:
         yield browser
+
+
+@dataclass
+class FederationProvider:
+    """A running federation.mjs. `metadata`: the address of its federation metadata."""
+
+    issuer: str
+    metadata: str
+    process: subprocess.Popen[str]
+
+    def stop(self) -> None:
+        self.process.stdin.close()
+        self.process.wait(5)
+        self.process.stdout.close()
+
+
+@pytest.fixture
+def federation_provider(tmp_path, signing_key) -> Iterator[Callable[..., FederationProvider]]:
+    """Starts WS-Federation providers: `federation_provider(kind="wsfed", reply_to=[…])`; see federation.mjs."""
+    node = node_binary()
+    if node is None:
+        pytest.skip(WHAT_IS_MISSING)
+    if not (HERE / "node_modules" / "wsfed").is_dir():
+        pytest.skip("npm wsfed is not installed: run `make test` once, or `python tests/interop/install.py`")
+    running: list[FederationProvider] = []
+
+    def start(**settings: object) -> FederationProvider:
+        key, certificate = pem_of(signing_key)
+        told = {"port": free_port(), "key": key, "certificate": certificate} | settings
+        with (tmp_path / "federation.log").open("a") as errors:
+            process = subprocess.Popen(
+                [str(node), "federation.mjs", json.dumps(told)],
+                cwd=HERE,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+            )
+        line = process.stdout.readline() if select([process.stdout], [], [], START_SECONDS)[0] else ""
+        if not line:
+            process.kill()
+            raise RuntimeError(f"federation.mjs did not start:\n{(tmp_path / 'federation.log').read_text()}")
+        running.append(FederationProvider(**json.loads(line), process=process))
+        return running[-1]
+
+    yield start
+    for provider in running:
+        provider.stop()
+
+
+def pem_of(key: SigningKey) -> tuple[str, str]:
+    """(private key, certificate) as PEM."""
+    private = key.private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    return private.decode(), x509.load_der_x509_certificate(key.certificate).public_bytes(Encoding.PEM).decode()

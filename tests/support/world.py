@@ -16,8 +16,9 @@ from proxy.app import RunningProxy, start
 from proxy.configuration import load
 from proxy.demo.adfs import AdfsDouble
 from proxy.demo.adfs_keys import SigningKey
-from proxy.demo.adfs_model import Client
+from proxy.demo.adfs_model import Client, Trust
 from proxy.demo.crm import crm_application
+from support.certificates import write_decryption_key
 from support.ports import free_port
 
 CLIENT_ID = "6731de76-14a6-49ae-97bc-6eba6914391e"
@@ -36,20 +37,24 @@ def configuration(
     listen=None,
     **top: Any,
 ) -> dict[str, Any]:
-    """A configuration as the YAML would say it; the mappings and `top` add keys or replace them."""
+    """A configuration as the YAML would say it; the mappings and `top` add keys or replace them.
+
+    A provider with another protocol has no keys but its own.
+    """
+    openid = {
+        "protocol": "oidc",
+        "issuer": issuer,
+        "client_id": CLIENT_ID,
+        "client_secret": CLIENT_SECRET,
+        **(provider or {}),
+    }
     return {
         "listen": {"address": f"127.0.0.1:{port}", **(listen or {})},
         "management": {"address": "off"},
         "workers": 1,
         "state": state,
         "secret": SECRET,
-        "identity_provider": {
-            "protocol": "oidc",
-            "issuer": issuer,
-            "client_id": CLIENT_ID,
-            "client_secret": CLIENT_SECRET,
-            **(provider or {}),
-        },
+        "identity_provider": openid if openid["protocol"] == "oidc" else provider,
         "organizations": [
             {"name": "contoso", "hosts": ["127.0.0.1"], "upstream": upstream, **(organization or {})},
         ],
@@ -89,6 +94,7 @@ def write_configuration(folder: Path, **keys: Any) -> Path:
 class World:
     """`adfs`: the double, `port`: the proxy's. `keys`: what `configuration` takes beside ports and addresses.
 
+    `federated`: people sign in by WS-Federation. `encrypted`: with encrypted tokens.
     `within`: the proxy runs in this very loop; else the test starts one in a process, on the same port.
     """
 
@@ -99,8 +105,11 @@ class World:
         *,
         signing_key: SigningKey | None = None,
         within: bool = True,
+        federated: bool = False,
+        encrypted: bool = False,
         **keys: Any,
     ) -> None:
+        self.federated = federated
         self._within = within
         self.folder = folder
         self.clock = clock
@@ -116,7 +125,13 @@ class World:
             resources=(f"{origin}/",),
         )
         issuer = f"http://127.0.0.1:{self.adfs_port}/adfs"
-        self.adfs = AdfsDouble(issuer, [client], clock, signing_key=signing_key)
+        self.decryption = write_decryption_key(folder) if encrypted else None
+        trust = Trust(
+            identifiers=(f"{origin}/",),
+            endpoints=(f"{origin}/.claims/wsfed",),
+            encryption_certificate=self.decryption.certificate if self.decryption else None,
+        )
+        self.adfs = AdfsDouble(issuer, [client], clock, signing_key=signing_key, trusts=(trust,))
         self._stack = contextlib.AsyncExitStack()
         self.proxy: RunningProxy | None = None
 
@@ -130,7 +145,8 @@ class World:
     def write_configuration(self, port: int) -> Path:
         """The configuration of a proxy of this world, on any port."""
         # With a resource AD FS puts the claims into the access token, as for CRM.
-        provider = {"resource": self.url("/"), **self.keys.get("provider", {})}
+        own = self._federation() if self.federated else {"resource": self.url("/")}
+        provider = {**own, **self.keys.get("provider", {})}
         return write_configuration(
             self.folder,
             port=port,
@@ -138,6 +154,16 @@ class World:
             upstream=f"http://127.0.0.1:{self.crm_port}",
             **(self.keys | {"provider": provider}),
         )
+
+    def _federation(self) -> dict[str, Any]:
+        metadata = f"http://127.0.0.1:{self.adfs_port}/FederationMetadata/2007-06/FederationMetadata.xml"
+        keys = [self.decryption.path] if self.decryption else []
+        return {
+            "protocol": "ws-federation",
+            "metadata": metadata,
+            "realm": self.url("/"),
+            "decryption_keys": keys,
+        }
 
     async def start_proxy(self, port: int) -> RunningProxy:
         """One more proxy of the same configuration, on another port; a store in Redis makes them one."""

@@ -1,0 +1,149 @@
+"""Encrypted tokens: AES in CBC or GCM, its key wrapped by RSA-OAEP (XML Encryption 1.1, sections 5.2, 5.5.2).
+
+Whatever goes wrong is one refusal with one text: an answer that told wrong padding from a wrong key would decrypt
+tokens for whoever asks often enough (Jager and Somorovsky, 2011). PKCS#1 v1.5 key transport is refused by its name.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import xmlsec
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
+from lxml import etree
+from xmlsec import constants
+
+from proxy.errors import TokenRefused
+from proxy.tokens.xml import children, only, text_of
+from proxy.tokens.xml_signature import DSIG
+
+XENC: Final = "{http://www.w3.org/2001/04/xmlenc#}"
+XENC11: Final = "{http://www.w3.org/2009/xmlenc11#}"
+_DATA = frozenset(
+    {
+        *(f"http://www.w3.org/2001/04/xmlenc#aes{bits}-cbc" for bits in (128, 192, 256)),
+        *(f"http://www.w3.org/2009/xmlenc11#aes{bits}-gcm" for bits in (128, 192, 256)),
+    }
+)
+_WRAPPED = frozenset({"http://www.w3.org/2001/04/xmlenc#rsa-oaep-mgf1p", "http://www.w3.org/2009/xmlenc11#rsa-oaep"})
+_DIGESTS = frozenset({"http://www.w3.org/2000/09/xmldsig#sha1", "http://www.w3.org/2001/04/xmlenc#sha256"})
+_MASKS = frozenset({f"http://www.w3.org/2009/xmlenc11#mgf1{digest}" for digest in ("sha1", "sha256")})
+_LEAST_BITS = 2048
+_MOST_WRAPPED = 5
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class DecryptionKey:
+    """A private key, PEM, with the certificate that providers encrypt for, if it is known."""
+
+    private: bytes
+    certificate: x509.Certificate | None = None
+
+    @classmethod
+    def from_pem(cls, data: bytes) -> "DecryptionKey":
+        """A key and its certificate from one PEM text. Raises ValueError that says what would be right."""
+        try:
+            key = load_pem_private_key(data, None)
+        except TypeError as error:
+            raise ValueError("the key is encrypted; write it without a password") from error
+        except ValueError as error:
+            raise ValueError("no private key in PEM is in it") from error
+        if not isinstance(key, rsa.RSAPrivateKey) or key.key_size < _LEAST_BITS:
+            raise ValueError(f"the key is no RSA key of {_LEAST_BITS} bits or more, which AD FS would encrypt for")
+        certificate = x509.load_pem_x509_certificate(data) if b"-----BEGIN CERTIFICATE-----" in data else None
+        if certificate is not None and certificate.public_key() != key.public_key():
+            raise ValueError("key and certificate do not belong together")
+        pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        return cls(pem, certificate)
+
+    def is_named(self, issuer_serials: frozenset[int]) -> bool:
+        """Whether the serial number of its certificate is among these."""
+        return self.certificate is not None and self.certificate.serial_number in issuer_serials
+
+
+def decrypt(data: etree._Element, keys: Sequence[DecryptionKey]) -> bytes:
+    """What an `EncryptedData` holds. Raises TokenRefused("decryption"), for an algorithm TokenRefused("algorithm").
+
+    The key may stand within its KeyInfo or beside it. A key of ours that it names is tried first, then all others:
+    AD FS goes on naming the earlier certificate for a while.
+    """
+    if not keys:
+        raise TokenRefused("decryption", "the token is encrypted, and identity_provider.decryption_keys has no key")
+    if _algorithm(data) not in _DATA:
+        raise TokenRefused("algorithm", f"EncryptionMethod {str(_algorithm(data))[:100]!r}")
+    wrapped = [*_wrapped_in(data), *children(_parent(data), f"{XENC}EncryptedKey")]
+    for each in wrapped:
+        _judge_wrapping(each)
+    for each in wrapped[:_MOST_WRAPPED]:
+        serials = _serials(each)
+        for key in sorted(keys, key=lambda one: not one.is_named(serials)):
+            plain = _opened(data, each, key)
+            if plain is not None:
+                return plain
+    raise not_decrypted()
+
+
+def not_decrypted() -> TokenRefused:
+    """The one refusal of whatever could not be decrypted, or is no assertion when it is."""
+    return TokenRefused("decryption", "no key of identity_provider.decryption_keys opens the token to an assertion")
+
+
+def _parent(data: etree._Element) -> etree._Element:
+    parent = data.getparent()
+    return data if parent is None else parent
+
+
+def _wrapped_in(data: etree._Element) -> Iterator[etree._Element]:
+    for info in children(data, f"{DSIG}KeyInfo"):
+        yield from info.iter(f"{XENC}EncryptedKey")
+
+
+def _algorithm(element: etree._Element) -> str | None:
+    return only(element, f"{XENC}EncryptionMethod").get("Algorithm")
+
+
+def _judge_wrapping(wrapped: etree._Element) -> None:
+    method = only(wrapped, f"{XENC}EncryptionMethod")
+    if method.get("Algorithm") not in _WRAPPED:
+        stated = str(method.get("Algorithm"))[:100]
+        raise TokenRefused("algorithm", f"key transport {stated!r}; rsa-oaep would be right")
+    allowed = {f"{DSIG}DigestMethod": _DIGESTS, f"{XENC11}MGF": _MASKS}
+    for child in method:
+        if child.get("Algorithm") not in allowed.get(str(child.tag), ()):
+            raise TokenRefused("algorithm", "a parameter of rsa-oaep that is not known here")
+
+
+def _serials(wrapped: etree._Element) -> frozenset[int]:
+    """Serial numbers by which it names certificates, within a SecurityTokenReference (SAML 1.1) or bare (2.0)."""
+    found = (text_of(element).strip() for element in wrapped.iter(f"{DSIG}X509SerialNumber"))
+    return frozenset(int(text) for text in found if text.isascii() and text.isdigit() and len(text) <= 64)  # noqa: PLR2004 - RFC 5280 allows 20 octets
+
+
+def _opened(data: etree._Element, wrapped: etree._Element, key: DecryptionKey) -> bytes | None:
+    """The plain text, None for whatever reason there is none."""
+    try:
+        unwrapping = xmlsec.EncryptionContext()
+        unwrapping.key = xmlsec.Key.from_memory(key.private, constants.KeyDataFormatPem)
+        session: Any = unwrapping.decrypt(_bare(wrapped))
+        opening = xmlsec.EncryptionContext()
+        opening.key = xmlsec.Key.from_binary_data(constants.KeyDataAes, session)
+        plain: Any = opening.decrypt(_bare(data))
+    except (xmlsec.Error, TypeError, ValueError):
+        return None
+    return plain if isinstance(plain, bytes) else None
+
+
+def _bare(element: etree._Element) -> etree._Element:
+    """The element alone, without what would have it looked up, or put back into a document as it is opened."""
+    found = etree.fromstring(etree.tostring(element, with_tail=False))
+    found.attrib.pop("Type", None)
+    for info in children(found, f"{DSIG}KeyInfo"):
+        found.remove(info)
+    return found

@@ -1,0 +1,180 @@
+"""A WS-Federation provider's metadata: fetched when needed, refreshed, kept through an outage, rolled over."""
+
+from dataclasses import replace
+
+import pytest
+
+from proxy.demo.adfs_model import PEOPLE
+from proxy.demo.adfs_saml import federation_metadata, response_for
+from proxy.errors import ProviderMisconfigured, ProviderUnavailable, TokenRefused
+from proxy.model.provider import IdentityProvider, Protocol, SecretText
+from proxy.signin.federation import Federation
+from support.saml_tokens import ISSUER, NOW, REALM, other_key, signing_key
+
+HOUR = 3600.0
+ADDRESS = "https://adfs.contoso.com/FederationMetadata/2007-06/FederationMetadata.xml"
+ENDPOINT = "https://adfs.contoso.com/adfs/ls/"
+
+
+class Adfs:
+    """What a test says of AD FS. `asked`: how often; `trouble`: raised instead of an answer."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self.trouble: Exception | None = None
+        self.endpoint = ENDPOINT
+        self.signing, self.published = signing_key(), [signing_key()]
+
+    async def fetch(self, url: str) -> bytes:
+        assert url == ADDRESS
+        self.asked += 1
+        if self.trouble:
+            raise self.trouble
+        return self.document()
+
+    def document(self) -> bytes:
+        return federation_metadata(
+            entity_id=ISSUER, endpoint=self.endpoint, signing=self.signing, published=self.published
+        )
+
+    def answer(self, now: float) -> str:
+        return response_for(
+            PEOPLE[0],
+            issuer=ISSUER,
+            realm=REALM,
+            now=now,
+            lifetime=HOUR,
+            authenticated_at=now,
+            method="urn:oasis:names:tc:SAML:1.0:am:password",
+            key=self.signing,
+        )
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = NOW
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def adfs() -> Adfs:
+    return Adfs()
+
+
+@pytest.fixture
+def time() -> Clock:
+    return Clock()
+
+
+SETTINGS = IdentityProvider(
+    "default", "", "", SecretText(""), protocol=Protocol.WS_FEDERATION, metadata=ADDRESS, realm=REALM
+)
+
+
+@pytest.fixture
+def federation(adfs, time) -> Federation:
+    return Federation(SETTINGS, adfs.fetch, time)
+
+
+async def test_nothing_is_fetched_before_it_is_needed_and_then_every_twelve_hours(federation, adfs, time):
+    assert adfs.asked == 0
+    assert (await federation.metadata()).endpoint == ENDPOINT
+    time.now += 12 * HOUR - 1
+    await federation.metadata()
+    assert adfs.asked == 1
+    time.now += 1
+    await federation.metadata()
+    assert adfs.asked == 2
+
+
+async def test_the_last_good_ones_serve_for_an_hour_of_an_outage(federation, adfs, time):
+    await federation.metadata()
+    adfs.trouble = ProviderUnavailable("away")
+    time.now += 13 * HOUR - 1
+    assert (await federation.metadata()).entity_id == ISSUER
+    time.now += 1
+    with pytest.raises(ProviderUnavailable):
+        await federation.metadata()
+    adfs.trouble = None
+    assert (await federation.metadata()).entity_id == ISSUER
+
+
+async def test_an_outage_is_not_asked_about_more_than_every_five_seconds(federation, adfs, time):
+    await federation.metadata()
+    adfs.trouble = ProviderUnavailable("away")
+    time.now += 12 * HOUR
+    for _ in range(10):
+        await federation.metadata()
+    assert adfs.asked == 2
+    time.now += 5
+    await federation.metadata()
+    assert adfs.asked == 3
+
+
+@pytest.mark.parametrize("document", [b"", b"<a/>", b"<!DOCTYPE a><a/>"])
+async def test_what_is_no_metadata_is_the_provider_s_fault(adfs, time, document):
+    async def fetch(_: str) -> bytes:
+        return document
+
+    with pytest.raises(ProviderMisconfigured, match=r"FederationMetadata\.xml: "):
+        await Federation(SETTINGS, fetch, time).metadata()
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "good"),
+    [
+        (ENDPOINT, True),
+        ("http://127.0.0.1:8081/adfs/ls/", True),
+        ("http://adfs.contoso.com/adfs/ls/", False),
+        ("javascript:alert(1)", False),
+        ("", False),
+    ],
+)
+async def test_people_are_sent_to_https_or_loopback_alone(federation, adfs, endpoint, good):
+    adfs.endpoint = endpoint
+    if good:
+        assert (await federation.metadata()).endpoint == endpoint
+    else:
+        with pytest.raises(ProviderMisconfigured, match="https"):
+            await federation.metadata()
+
+
+async def test_metadata_may_be_a_file(adfs, time, tmp_path):
+    file = tmp_path / "metadata.xml"
+    local = Federation(replace(SETTINGS, metadata=str(file)), adfs.fetch, time)
+    with pytest.raises(ProviderUnavailable, match=r"metadata\.xml cannot be read"):
+        await local.metadata()
+    file.write_bytes(adfs.document())
+    assert (await local.metadata()).entity_id == ISSUER
+    assert adfs.asked == 0
+
+
+async def test_a_token_says_who_signed_in(federation, adfs, time):
+    verified = await federation.verify(adfs.answer(time.now), REALM, time.now)
+    assert verified.token.principal.upn == PEOPLE[0].upn
+
+
+async def test_a_certificate_that_was_published_before_needs_no_further_question(federation, adfs, time):
+    adfs.published = [signing_key(), other_key()]
+    await federation.metadata()
+    adfs.signing = other_key()
+    await federation.verify(adfs.answer(time.now), REALM, time.now)
+    assert adfs.asked == 1
+
+
+async def test_an_unknown_certificate_has_the_metadata_fetched_once_in_five_minutes(federation, adfs, time):
+    await federation.metadata()
+    adfs.signing, adfs.published = other_key(), [other_key()]
+    await federation.verify(adfs.answer(time.now), REALM, time.now)
+    assert adfs.asked == 2
+    adfs.signing, adfs.published = signing_key(), [other_key()]
+    for _ in range(20):
+        with pytest.raises(TokenRefused):
+            await federation.verify(adfs.answer(time.now), REALM, time.now)
+    assert adfs.asked == 2
+    time.now += 300
+    adfs.published = [signing_key()]
+    await federation.verify(adfs.answer(time.now), REALM, time.now)
+    assert adfs.asked == 3
