@@ -2,7 +2,8 @@
 
 A request's way, file by file:
 
-1. `gateway/server.py` listens and hands each request over with its raw target and raw headers.
+1. `edge/` listens, frames each request and refuses what is ambiguous; the commonest it carries through itself, by the
+   rules of what follows (`edge/fast.py`).
 2. `gateway/handler.py` asks, in this order: `policy/target.py` whether it can be judged at all, `policy/peer.py` who
    sent it, `policy/organization.py` whom it is for, `policy/client.py` how it came about.
 3. `sessions/service.py` tells whose cookie it carries: the worker's own copy first, then `store/`.

@@ -76,9 +76,7 @@ def _check_begins(assertion: Assertion, expected: SamlExpectation, now: Instant)
 
 
 def _check_ends(assertion: Assertion, expected: SamlExpectation, now: Instant) -> None:
-    if assertion.not_on_or_after is None:
-        raise TokenRefused("no_end", "Conditions state no NotOnOrAfter")
-    ends = (assertion.not_on_or_after, *assertion.confirmed_until)
+    ends = (_end(assertion, expected.provider), *assertion.confirmed_until)
     if now >= min(ends) + expected.provider.leeway:
         raise TokenRefused("expired")
 
@@ -86,7 +84,7 @@ def _check_ends(assertion: Assertion, expected: SamlExpectation, now: Instant) -
 def _check_lifetime(assertion: Assertion, expected: SamlExpectation, _: Instant) -> None:
     begins = assertion.issued_at if assertion.not_before is None else min(assertion.not_before, assertion.issued_at)
     longest = expected.provider.maximum_token_lifetime
-    lives = (assertion.not_on_or_after or 0.0) - begins
+    lives = _end(assertion, expected.provider) - begins
     if lives <= 0:
         raise TokenRefused("lifetime", "it ends before it begins")
     if lives > longest:
@@ -120,9 +118,15 @@ CHECKS: tuple[tuple[str, Callable[[Assertion, SamlExpectation, Instant], None]],
 """Every check of what a verified assertion says, by name, in the order in which they are made."""
 
 
+def _end(assertion: Assertion, provider: IdentityProvider) -> Instant:
+    """What the signed Conditions say, never the response's unsigned Lifetime; else as long as is configured."""
+    stated = assertion.not_on_or_after
+    return assertion.issued_at + provider.token_lifetime if stated is None else stated
+
+
 def _token(assertion: Assertion, provider: IdentityProvider, now: Instant) -> VerifiedToken:
     claims: dict[str, object] = dict(_by_type(assertion))
-    claims["exp"], claims["iat"] = assertion.not_on_or_after, assertion.issued_at
+    claims["exp"], claims["iat"] = _end(assertion, provider), assertion.issued_at
     instants = [at for at, _ in assertion.statements]
     # Of several statements the earliest is what all of them vouch for. One that has not come yet (npm wsfed states
     # the token's end) is none: it must not count as the newest credentials there could be.

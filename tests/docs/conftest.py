@@ -26,7 +26,8 @@ def folder(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("etc")
     make_certificate(folder)
     for ending in ("crt", "key"):
-        shutil.copy(folder / f"tls.{ending}", folder / f"client.{ending}")
+        for name in ("client", "decryption"):
+            shutil.copy(folder / f"tls.{ending}", folder / f"{name}.{ending}")
     for name in ("secret", "secret.next", "client_secret"):
         (folder / name).write_text(f"{name}-that-has-thirty-two-bytes-or-more\n")
     return folder

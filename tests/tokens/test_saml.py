@@ -103,7 +103,6 @@ def test_a_token_that_lives_too_long_or_not_at_all_is_refused(namespace):
     ("old", "new", "reason"),
     [
         (":cm:bearer", ":cm:holder-of-key", "confirmation"),
-        (f'NotOnOrAfter="{text_of(NOW + 3600)}"', "", "no_end"),
         ("<Advice/>", "", None),
         ("<Conditions ", "<Conditions><Unknown/></Conditions><Conditions ", "conditions"),
         ("2026-", "+2026-", "structure"),
@@ -122,6 +121,18 @@ def test_a_bearer_beside_another_method_is_no_bearer():
     one, other = (f"{method}{name}</ConfirmationMethod>" for name in ("bearer", "sender-vouches"))
     text = token(SAML11, (one, one + other))
     assert reason_of(text) == "confirmation"
+
+
+@BOTH
+def test_where_no_end_is_stated_the_configured_lifetime_counts(namespace):
+    text = token(namespace, (f'NotOnOrAfter="{text_of(NOW + 3600)}"', ""))
+    if namespace == SAML20:
+        text = token(
+            namespace, (f'NotOnOrAfter="{text_of(NOW + 3600)}"', ""), (f'NotOnOrAfter="{text_of(NOW + 300)}"', "")
+        )
+    assert verified(text).token.ends_at == NOW + 3600
+    assert verified(text, provider={"token_lifetime": 600.0}).token.ends_at == NOW + 600
+    assert reason_of(text, NOW + 660, provider={"token_lifetime": 600.0}) == "expired"
 
 
 @BOTH
