@@ -13,7 +13,7 @@ KINDS = {*(errand.name for errand in ERRANDS), "events", "WebSocket"}
 
 async def stop_under(load: Load, site, seconds: float) -> None:
     await asyncio.sleep(seconds)
-    assert {kind for kind, count in load.tally.under_way.items() if count} >= KINDS - {"navigation"}
+    await load.all_under_way(KINDS - {"navigation"})
     seen_before = await site.seen()
     load.tolerates_end = True
     stopped_at = time.time()

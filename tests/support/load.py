@@ -89,6 +89,12 @@ class Load:
         self._start(streams, self._follow_events)
         self._start(sockets, self._talk)
 
+    async def all_under_way(self, kinds: set[str]) -> None:
+        """Wait for a moment at which each of `kinds` is under way: a slow machine's clients may all be in between."""
+        async with asyncio.timeout(_PATIENCE):
+            while any(not self.tally.under_way[kind] for kind in kinds):  # noqa: ASYNC110 - a moment, not an event
+                await asyncio.sleep(0.01)
+
     async def finish(self) -> None:
         """Every client ends after the request it is at."""
         self._over.set()
@@ -168,14 +174,18 @@ class Load:
         writer.write("\r\n".join([*lines, "", ""]).encode())
         over = asyncio.create_task(self._over.wait())
         reading = asyncio.create_task(self._read_events(reader))
-        await asyncio.wait([over, reading], return_when=asyncio.FIRST_COMPLETED)
-        if reading.done() and not self.tolerates_end:
-            self.tally.lost.append(f"events: ended: {reading.result()}")
-        self.tally.streams_ended += reading.done()
-        self.tally.under_way["events"] -= 1
-        over.cancel()
-        reading.cancel()
-        writer.close()
+        try:
+            await asyncio.wait([over, reading], return_when=asyncio.FIRST_COMPLETED)
+            if reading.done() and not self.tolerates_end:
+                self.tally.lost.append(f"events: ended: {reading.result()}")
+            self.tally.streams_ended += reading.done()
+        finally:
+            self.tally.under_way["events"] -= 1
+            over.cancel()
+            reading.cancel()
+            writer.close()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
 
     async def _read_events(self, reader) -> str:
         try:
