@@ -74,15 +74,16 @@ class Container:
         for folder, inside in (writable or {}).items():
             self._mounts += ["rw", str(folder), inside]
 
-    def start(self, log: Path, port: int) -> "Served":
-        """Run what the image runs by itself, until it listens on `port`."""
+    def start(self, log: Path, *ports: int) -> "Served":
+        """Run what the image runs by itself, until it listens on all `ports`. Several workers share one that is open before they are."""
         settings = self.image.settings
         with log.open("wb") as out:
             command = self._command([*settings["Entrypoint"], *settings["Cmd"]])
             process = subprocess.Popen(command, env=self._environment(), stdout=out, stderr=subprocess.STDOUT)
         served = Served(process, log)
         try:
-            served.wait_for(port)
+            for port in ports:
+                served.wait_for(port)
         except BaseException:
             served.stop(signal.SIGKILL)
             raise

@@ -33,12 +33,13 @@ async def served(request, image, redis_url, signing_key, tmp_path):
     configuration.mkdir(0o755)
     writable.mkdir(0o700)
     writable.chmod(0o777)
-    management = {"address": f"127.0.0.1:{free_port()}"}
+    watched = free_port()
+    management = {"address": f"127.0.0.1:{watched}"}
     keys = {"state": redis_url, "management": management, "workers": request.param}
     async with World(tmp_path, time.time, signing_key=signing_key, within=False, **keys) as world:
         (configuration / "proxy.yaml").write_bytes(world.write_configuration(world.port).read_bytes())
         container = Container(image, configuration, {writable: "/mnt"})
-        process = container.start(tmp_path / "container.log", world.port)
+        process = container.start(tmp_path / "container.log", world.port, watched)
         yield world, container, process
         process.stop(signal.SIGTERM)
 
