@@ -75,7 +75,7 @@ class Container:
             self._mounts += ["rw", str(folder), inside]
 
     def start(self, log: Path, *ports: int) -> "Served":
-        """Run what the image runs by itself, until it listens on all `ports`. Several workers share one that is open before they are."""
+        """Run what the image runs by itself, until it listens on all `ports`; workers share one open before them."""
         settings = self.image.settings
         with log.open("wb") as out:
             command = self._command([*settings["Entrypoint"], *settings["Cmd"]])
