@@ -20,6 +20,9 @@ from proxy.model.time import Seconds
 _ANSWER_WITHIN = 1.0
 _PROBE_EVERY = 0.25
 _CONNECTIONS = 32
+_BY_THEMSELVES = frozenset({"touch", "settings"})
+"""Scripts that do not work on a principal's sessions."""
+
 _Answer = TypeVar("_Answer")
 
 Observe: TypeAlias = Callable[[str, str, Seconds], None]
@@ -30,7 +33,7 @@ Observe: TypeAlias = Callable[[str, str, Seconds], None]
 def script(name: str) -> tuple[str, str]:
     """A script's text, with what the scripts share before it, and the SHA-1 that Redis knows it by."""
     folder = resources.files("proxy.store") / "scripts"
-    shared = "" if name == "touch" else (folder / "common.lua").read_text()
+    shared = "" if name in _BY_THEMSELVES else (folder / "common.lua").read_text()
     text = shared + (folder / f"{name}.lua").read_text()
     return text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
 

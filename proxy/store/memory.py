@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from proxy.store.memory_admin import MemoryAdmin
 from proxy.store.port import (
     AUTHENTICATIONS_KEPT,
     REMEMBERED_SECONDS,
@@ -50,6 +51,11 @@ class MemoryStore:
         self._names: dict[str, dict[Place, None]] = {}
         self._listener: Listener | None = None
         self._swept_at = 0.0
+        self.admin = MemoryAdmin(self._changed)
+
+    def _changed(self) -> None:
+        if self._listener:
+            self._listener.changed()
 
     async def start(self, listener: Listener) -> None:
         """Begin to tell `listener`."""
@@ -103,6 +109,10 @@ class MemoryStore:
         wanted = {name: record.sealed[name] for name in names if name in record.sealed} if record else {}
         return replace(record, sealed=wanted) if record else None
 
+    async def read_all(self, places: Sequence[Place], names: Sequence[str]) -> tuple[Record | Stone | None, ...]:
+        """As the port says."""
+        return tuple([await self.read(place, names) for place in places])
+
     async def touch(self, touches: Sequence[Touch]) -> None:
         """As the port says."""
         for touch in touches:
@@ -152,9 +162,10 @@ class MemoryStore:
         self._once[name] = now + seconds
         return True
 
-    async def find(self, name: str) -> tuple[Place, ...]:
+    async def find(self, name: str, offset: int = 0, limit: int | None = None) -> tuple[Place, ...]:
         """As the port says."""
-        return tuple(self._names.get(name, ()))
+        newest = tuple(self._names.get(name, ()))[::-1]
+        return newest[offset : None if limit is None else offset + limit]
 
     async def count(self, organizations: Sequence[str]) -> tuple[int, ...]:
         """As the port says."""

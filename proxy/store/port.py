@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from proxy.store.admin_port import AdminStore
+
 TOMBSTONE_SECONDS = 24 * 3600
 """How long an ended session is remembered as such."""
 
@@ -136,21 +138,27 @@ class Listener:
     """Who hears of ended sessions.
 
     `ended(place, reason)`: one ended, anywhere. `beat(name)`: a heartbeat of one's own came back. `lost()`: messages
-    may have been missed.
+    may have been missed. `changed()`: settings were changed.
     """
 
     ended: Callable[[Place, str], None]
     beat: Callable[[str], None]
     lost: Callable[[], None]
+    changed: Callable[[], None] = lambda: None
 
 
 class SessionStore(Protocol):
     """Sessions, tombstones, marks and indexes of all workers and nodes.
 
-    `retention`: seconds a session is kept at most; what is written from now on goes by it.
+    `retention`: seconds a session is kept at most; what is written from now on goes by it. `admin`: what administrators
+    keep beside them.
     """
 
     retention: float
+
+    @property
+    def admin(self) -> AdminStore:
+        """Settings, their history, counts."""
 
     async def start(self, listener: Listener) -> None:
         """Begin to listen; returns at once, and goes on trying while the store is away."""
@@ -175,6 +183,9 @@ class SessionStore(Protocol):
     async def read(self, place: Place, names: Sequence[str]) -> Record | Stone | None:
         """The session with these sealed fields, what is left of it, or None."""
 
+    async def read_all(self, places: Sequence[Place], names: Sequence[str]) -> tuple[Record | Stone | None, ...]:
+        """As `read`, of several in one go."""
+
     async def touch(self, touches: Sequence[Touch]) -> None:
         """Move last activities forward, never back; a session that is no more stays so."""
 
@@ -190,8 +201,8 @@ class SessionStore(Protocol):
     async def use_once(self, name: str, seconds: float, now: float) -> bool:
         """True for the first use of `name` within `seconds`."""
 
-    async def find(self, name: str) -> tuple[Place, ...]:
-        """Where sessions under a further index may lie; some may be gone."""
+    async def find(self, name: str, offset: int = 0, limit: int | None = None) -> tuple[Place, ...]:
+        """Where sessions under a further index may lie, the longest kept first; some may be gone."""
 
     async def listing(self, organization: str | None, offset: int, limit: int) -> tuple[Place, ...]:
         """Where sessions may lie, the newest signed-in first; some may be gone."""

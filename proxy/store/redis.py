@@ -28,10 +28,12 @@ from proxy.store.port import (
     Stone,
     Touch,
 )
+from proxy.store.redis_admin import CHANGED, RedisAdmin
 from proxy.store.tasks import end_tasks
 
 _ENDED = "claims:ended"
 _EVERYWHERE = "claims:organizations"
+_PLAIN = ("t", "at", "org", "p", "seen")
 _RECONNECT_AFTER = 0.25
 _LISTEN_FOR = 0.5
 _PING_AFTER, _SILENT_AT_MOST = 1.5, 2.5
@@ -46,6 +48,7 @@ class RedisStore:
         self, url: str, ca_file: str | None = None, *, retention: float, observe: Observe | None = None
     ) -> None:
         self._link = Link(url, ca_file, observe)
+        self.admin = RedisAdmin(self._link)
         # Its own client, which never reconnects by itself: a gap in the messages must be noticed.
         self._subscription = client(url, ca_file, retries=0)
         self.retention = retention
@@ -105,16 +108,14 @@ class RedisStore:
 
     async def read(self, place: Place, names: Sequence[str]) -> Record | Stone | None:
         """As the port says."""
-        plain = ("t", "at", "org", "p", "seen")
-        found = await self._link.run("HMGET", _session(place), *plain, *names)
-        reason, at, organization, facts, seen = found[: len(plain)]
-        if reason is not None:
-            return Stone(organization.decode(), reason.decode(), float(at))
-        if facts is None:
-            return None
-        sealed = {name: value for name, value in zip(names, found[len(plain) :], strict=True) if value is not None}
-        signed_in, token_end, exempt, where = facts.decode().split(" ", 3)
-        return Record(where, float(signed_in), float(token_end), float(seen), exempt == "1", sealed)
+        return _understood(await self._link.run("HMGET", _session(place), *_PLAIN, *names), names)
+
+    async def read_all(self, places: Sequence[Place], names: Sequence[str]) -> tuple[Record | Stone | None, ...]:
+        """As the port says."""
+        if not places:
+            return ()
+        found = await self._link.run_all([("HMGET", _session(place), *_PLAIN, *names) for place in places])
+        return tuple(_understood(each, names) for each in found)
 
     async def touch(self, touches: Sequence[Touch]) -> None:
         """As the port says."""
@@ -172,9 +173,11 @@ class RedisStore:
         milliseconds = max(1, int(seconds * 1000))
         return await self._link.run("SET", f"claims:once:{name}", "1", "NX", "PX", milliseconds) is not None
 
-    async def find(self, name: str) -> tuple[Place, ...]:
+    async def find(self, name: str, offset: int = 0, limit: int | None = None) -> tuple[Place, ...]:
         """As the port says."""
-        return tuple(Place.of(member.decode()) for member in await self._link.run("ZRANGE", f"claims:{name}", 0, -1))
+        last = -1 if limit is None else offset + limit - 1
+        found = await self._link.run("ZREVRANGE", f"claims:{name}", offset, last)
+        return tuple(Place.of(member.decode()) for member in found)
 
     async def listing(self, organization: str | None, offset: int, limit: int) -> tuple[Place, ...]:
         """As the port says."""
@@ -207,7 +210,7 @@ class RedisStore:
         """Until the connection breaks, or is silent: one that was cut without a word never says so by itself."""
         now = asyncio.get_running_loop().time
         async with self._subscription.pubsub() as channel:
-            await channel.subscribe(_ENDED, self._beats)
+            await channel.subscribe(_ENDED, CHANGED, self._beats)
             if not self._hears:
                 _log.info("store_reached_again")
             self._hears, heard_at = True, now()
@@ -226,9 +229,23 @@ class RedisStore:
         if channel == self._beats:
             listener.beat(data)
             return
+        if channel == CHANGED:
+            listener.changed()
+            return
         tag, _, rest = data.partition(" ")
         id_hash, _, reason = rest.partition(" ")
         listener.ended(Place(tag, id_hash), reason)
+
+
+def _understood(found: Sequence[Any], names: Sequence[str]) -> Record | Stone | None:
+    reason, at, organization, facts, seen = found[: len(_PLAIN)]
+    if reason is not None:
+        return Stone(organization.decode(), reason.decode(), float(at))
+    if facts is None:
+        return None
+    sealed = {name: value for name, value in zip(names, found[len(_PLAIN) :], strict=True) if value is not None}
+    signed_in, token_end, exempt, where = facts.decode().split(" ", 3)
+    return Record(where, float(signed_in), float(token_end), float(seen), exempt == "1", sealed)
 
 
 def _verdict(answer: Sequence[Any]) -> SignedIn | Owed:
