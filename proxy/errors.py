@@ -13,6 +13,11 @@ ClaimsProxyError
 │   ├── ProviderUnavailable   the provider did not answer, or not in time
 │   └── ProviderMisconfigured the provider answered what its metadata or the standard rules out
 ├── SignInRefused             a sign-in came back and may not be completed
+├── SettingsError             a change of settings that is not made; nothing has changed
+│   ├── SettingUnknown        there is no such setting, organization, value or revision
+│   ├── SettingsInvalid       values out of their bounds; carries every one
+│   ├── SettingsConflict      somebody else changed them meanwhile
+│   └── SettingsReadOnly      they are those of the configuration file
 └── UpstreamError
     ├── UpstreamUnreachable   no connection: nothing was sent
     ├── UpstreamTimeout       connected, but no (further) byte in time
@@ -112,6 +117,45 @@ class SignInRefused(ClaimsProxyError):
         super().__init__(f"{reason}: {detail}" if detail else reason)
         self.reason = reason
         self.principal = principal
+
+
+@dataclass(frozen=True, slots=True)
+class SettingProblem:
+    """One value out of its bounds. `bound`: what would be right. `around`: the values that it hangs together with."""
+
+    organization: str
+    setting: str
+    value: int | None
+    bound: str
+    around: str
+
+    def __str__(self) -> str:
+        found = "is missing" if self.value is None else f"{self.value} is out of bounds"
+        return f"{self.organization}: {self.setting}: {found}; write {self.bound}. It would be: {self.around}"
+
+
+class SettingsError(ClaimsProxyError):
+    """A change of settings that is not made. Nothing has changed; the text may be shown to administrators."""
+
+
+class SettingUnknown(SettingsError):
+    """There is no such setting, organization, value or revision; the text names what there is."""
+
+
+class SettingsInvalid(SettingsError):
+    """Values out of their bounds; `problems` has every one."""
+
+    def __init__(self, problems: tuple[SettingProblem, ...]) -> None:
+        super().__init__("\n".join(map(str, problems)))
+        self.problems = problems
+
+
+class SettingsConflict(SettingsError):
+    """Somebody else changed the same settings since they were looked at; the text says who and what."""
+
+
+class SettingsReadOnly(SettingsError):
+    """`settings.source` is `yaml`: the configuration file alone says what is in force."""
 
 
 class UpstreamError(ClaimsProxyError):

@@ -25,6 +25,7 @@ from proxy.observability import logs
 from proxy.observability.metrics import Metrics, Snapshot
 from proxy.sealing import Sealer
 from proxy.sessions.service import Sessions
+from proxy.settings.live import LiveSettings
 from proxy.store.tasks import end_tasks
 
 log = structlog.get_logger("app")
@@ -38,7 +39,9 @@ class RunningProxy:
     ) -> None:
         self.deployment = deployment
         self.sessions = sessions
-        self._lasting = Lasting(sessions, clock, OpenStreams(sessions), metrics)
+        settings = LiveSettings(sessions.admin, clock)
+        sessions.follow(settings.changed, lambda: settings.is_known or not self.deployment.settings_live)
+        self._lasting = Lasting(sessions, settings, clock, OpenStreams(sessions), metrics)
         self._certificates: ServerCertificates | None = None
         self._retiring: set[asyncio.Task[None]] = set()
         self._retired: set[contextlib.AsyncExitStack] = set()
@@ -57,6 +60,7 @@ class RunningProxy:
         listen = self.deployment.listen
         try:
             await self.sessions.start()
+            await self._lasting.settings.start()
             wired = wire(self.deployment, self._lasting, self._held)
             gateway = wired.gateway
             self._lasting.streams.follow(gateway.judge, gateway.organizations)
@@ -146,6 +150,7 @@ class RunningProxy:
         await end_tasks(self._retiring)
         for held in (*self._retired, self._held):
             await held.aclose()
+        await self._lasting.settings.close()
         await self.sessions.close()
 
 

@@ -33,6 +33,7 @@ from proxy.policy.organization import OrganizationTable
 from proxy.sealing import Sealer
 from proxy.sessions.service import Sessions
 from proxy.settings.current import CurrentRules
+from proxy.settings.live import LiveSettings
 from proxy.signin.at_root import SignInAtRoot
 from proxy.signin.bearer import BearerSessions
 from proxy.signin.federation import Federation, local_metadata
@@ -56,6 +57,7 @@ class Lasting:
     """What one configuration hands to the next."""
 
     sessions: Sessions
+    settings: LiveSettings
     clock: Callable[[], Instant]
     streams: OpenStreams
     metrics: Metrics
@@ -93,7 +95,8 @@ def wire(deployment: Deployment, lasting: Lasting, holder: contextlib.AsyncExitS
     """
     sessions, clock, pages = lasting.sessions, lasting.clock, lasting.pages
     providers = _providers(deployment, lasting, holder)
-    rules_for = CurrentRules(deployment)
+    rules_for = CurrentRules(deployment, lasting.settings if deployment.settings_live else None)
+    holder.callback(rules_for.close)
     audit = _audit(deployment, lasting, holder)
     pools = _pools(deployment, lasting, holder)
     hosts = _sign_in_hosts(deployment)

@@ -1,101 +1,44 @@
 """`claims-proxy sessions`: who is signed in, and ending it."""
 
-import asyncio
 import json
-import os
-import pwd
-import time
-from collections.abc import AsyncIterator, Coroutine
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import click
-import structlog
 from rich.console import Console
 from rich.table import Table
 
-from proxy.app import sessions_of
-from proxy.cli.output import complain, config_option, load_or_exit
-from proxy.errors import CannotStart, StoreUnavailable
+from proxy.cli.administration import Office, instant, json_option, office, run, shared_store, why_option
+from proxy.cli.output import complain, config_option
 from proxy.model.deployment import Deployment
-from proxy.model.session import EndReason
-from proxy.observability.audit import Audit, AuditEvent
-from proxy.observability.audit_file import AuditFile
-from proxy.pages.reference import make_reference
-from proxy.sessions.service import Sessions, Summary
+from proxy.policy.limits import inactivity_end, session_end
+from proxy.sessions.service import Summary
+from proxy.settings.current import rules_of
 
-_IN_MEMORY = 'sessions in "memory:" are known to the running proxy alone; with state: redis://… they could be listed'
+_AT_ONCE = 500
+_organization_option = click.option("--organization", help="Of one organization alone.")
 
 
 @click.group()
 def sessions() -> None:
-    """List and revoke sessions kept in Redis."""
+    """List, show and revoke sessions kept in Redis."""
 
 
 @sessions.command("list")
 @config_option
-@click.option("--organization", help="Of one organization alone.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
-def list_sessions(config: Path, organization: str | None, *, as_json: bool) -> None:
+@_organization_option
+@click.option("--user", help="Of this user: UPN, its first part, name or a word of it.")
+@json_option
+def list_sessions(config: Path, organization: str | None, user: str | None, *, as_json: bool) -> None:
     """Who is signed in where, since when, and when last active; the newest first."""
-    _run(_list(_shared_store(config, organization), organization, as_json=as_json))
+    run(_list(shared_store(config, organization), organization, user, as_json=as_json))
 
 
-@sessions.command()
-@config_option
-@click.option("--organization", help="In one organization alone.")
-@click.option("--user", help="Every session of this user: UPN, or name where there is none.")
-@click.option("--session", "session_id", help="One session, by the id that `list` shows.")
-def revoke(config: Path, organization: str | None, user: str | None, session_id: str | None) -> None:
-    """End sessions at once, on every node; who is revoked must sign in with credentials."""
-    if bool(user) == bool(session_id):
-        raise click.UsageError("say whose sessions: --user alice@contoso.com, or --session ID")
-    _run(_revoke(_shared_store(config, organization), organization, user, session_id))
-
-
-def _shared_store(config: Path, organization: str | None) -> Deployment:
-    deployment = load_or_exit(config)
-    if deployment.state.startswith("memory:"):
-        complain(_IN_MEMORY)
-        raise SystemExit(2)
-    names = [known.name for known in deployment.organizations]
-    if organization is not None and organization not in names:
-        complain(f"--organization {organization}: there is none of this name; known are {', '.join(names)}")
-        raise SystemExit(2)
-    return deployment
-
-
-def _run(work: Coroutine[Any, Any, None]) -> None:
-    try:
-        asyncio.run(work)
-    except StoreUnavailable as error:
-        complain(f"the store cannot be reached: {error}")
-        raise SystemExit(1) from None
-
-
-async def _every(live: Sessions, organization: str | None) -> AsyncIterator[Summary]:
-    cursor = ""
-    while True:
-        page = await live.listing(organization, limit=200, cursor=cursor)
-        for summary in page.sessions:
-            yield summary
-        if not page.cursor:
-            return
-        cursor = page.cursor
-
-
-def _live(deployment: Deployment) -> Sessions:
-    # A command is its own composition root, so it has the wall clock.
-    return sessions_of(deployment, time.time)  # noqa: TID251 - see the line above
-
-
-async def _list(deployment: Deployment, organization: str | None, *, as_json: bool) -> None:
-    live = _live(deployment)
-    try:
-        found = [summary async for summary in _every(live, organization)]
-    finally:
-        await live.close()
+async def _list(deployment: Deployment, organization: str | None, user: str | None, *, as_json: bool) -> None:
+    async with office(deployment) as at:
+        if user is None:
+            found = [summary async for summary in at.sessions.directory.every(organization)]
+        else:
+            found = await _of_user(at, user, organization)
     if as_json:
         for summary in found:
             click.echo(json.dumps(_row(summary), ensure_ascii=False))
@@ -103,68 +46,102 @@ async def _list(deployment: Deployment, organization: str | None, *, as_json: bo
     table = Table("id", "organization", "user", "client", "signed in", "last activity")
     for summary in found:
         table.add_row(*(str(value) for value in _row(summary).values()))
-    console = Console()
-    console.print(table if found else "Nobody is signed in.")
+    Console().print(table if found else "Nobody is signed in.")
 
 
-def _row(summary: Summary) -> dict[str, str]:
+@sessions.command()
+@config_option
+@click.argument("session_id")
+@json_option
+def show(config: Path, session_id: str, *, as_json: bool) -> None:
+    """One session by the id that `list` shows: whose, since when, what ends it next, and when."""
+    run(_show(shared_store(config), session_id, as_json=as_json))
+
+
+async def _show(deployment: Deployment, session_id: str, *, as_json: bool) -> None:
+    async with office(deployment) as at:
+        summary = await _by_id(at, session_id)
+        facts = _row(summary) | _ends(at.in_force, summary)
+    if as_json:
+        click.echo(json.dumps(facts, ensure_ascii=False, indent=2))
+        return
+    table = Table(show_header=False)
+    for name, value in facts.items():
+        table.add_row(name, str(value))
+    Console().print(table)
+
+
+async def _by_id(at: Office, session_id: str) -> Summary:
+    """Raises SystemExit(1) where there is none."""
+    async for summary in at.sessions.directory.every(None):
+        if summary.reference.id_hash == session_id:
+            return summary
+    complain(
+        f"{session_id}: there is no such session, or it has ended; `claims-proxy sessions list` shows those there are"
+    )
+    raise SystemExit(1)
+
+
+def _ends(deployment: Deployment, summary: Summary) -> dict[str, str | None]:
+    organization = next((each for each in deployment.organizations if each.name == summary.organization), None)
+    if organization is None:
+        return {}
+    rules = rules_of(deployment, organization)
+    at, reason = session_end(summary, rules)
+    idle = inactivity_end(summary, rules)
+    return {
+        "session_ends": instant(at),
+        "ended_by": str(reason),
+        "inactivity_ends": None if idle is None else instant(idle),
+    }
+
+
+@sessions.command()
+@config_option
+@_organization_option
+@click.option("--user", help="Every session of this user: UPN, or name where there is none.")
+@click.option("--session", "session_id", help="One session, by the id that `list` shows.")
+@why_option
+def revoke(config: Path, organization: str | None, user: str | None, session_id: str | None, why: str) -> None:
+    """End sessions at once, on every node; who is revoked must sign in with credentials."""
+    if bool(user) == bool(session_id):
+        raise click.UsageError("say whose sessions: --user alice@contoso.com, or --session ID")
+    run(_revoke(shared_store(config, organization), organization, user, session_id, why))
+
+
+async def _revoke(
+    deployment: Deployment, organization: str | None, user: str | None, session_id: str | None, why: str
+) -> None:
+    async with office(deployment) as at:
+        if user is None:
+            every = at.sessions.directory.every(organization)
+            found = [summary async for summary in every if summary.reference.id_hash == session_id]
+        else:
+            found = await _of_user(at, user, organization, exactly=True)
+        count = 0
+        for summary in found:
+            count += await at.acts.revoke_session(summary, at.author(why))
+    click.echo(f"{count} session{'s' if count != 1 else ''} ended.")
+    if not count:
+        raise SystemExit(1)
+
+
+async def _of_user(at: Office, user: str, organization: str | None, *, exactly: bool = False) -> list[Summary]:
+    found: list[Summary] = []
+    cursor = "0"
+    while cursor:
+        page = await at.sessions.directory.search(user, organization, _AT_ONCE, cursor)
+        found += page.sessions
+        cursor = page.cursor
+    return [each for each in found if not exactly or (each.upn or each.name).casefold() == user.casefold()]
+
+
+def _row(summary: Summary) -> dict[str, str | None]:
     return {
         "id": summary.reference.id_hash,
         "organization": summary.organization,
         "user": summary.upn or summary.name,
         "client": str(summary.client_kind),
-        "signed_in": _instant(summary.signed_in_at),
-        "last_activity": _instant(summary.last_activity),
+        "signed_in": instant(summary.signed_in_at),
+        "last_activity": instant(summary.last_activity),
     }
-
-
-def _instant(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-
-
-def _audit_file(deployment: Deployment) -> AuditFile | None:
-    """The file that the proxy writes, too. Where it cannot be used revoking goes on: the events are then shown."""
-    path = deployment.observability.audit_file
-    try:
-        return AuditFile(path) if path else None
-    except CannotStart as error:
-        complain(str(error))
-        return None
-
-
-def _account() -> str:
-    """The account of the operating system that runs this; its number where it has no name, as in containers."""
-    try:
-        return pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:
-        return str(os.getuid())
-
-
-async def _revoke(deployment: Deployment, organization: str | None, user: str | None, session_id: str | None) -> None:
-    live, count = _live(deployment), 0
-    now = time.time()  # noqa: TID251 - as above
-    file = _audit_file(deployment)
-    audit, by = Audit(file), _account()
-    structlog.contextvars.bind_contextvars(reference=make_reference())
-    try:
-        async for summary in _every(live, organization):
-            named = user is not None and user.casefold() == (summary.upn or summary.name).casefold()
-            if not named and summary.reference.id_hash != session_id:
-                continue
-            if await live.end_listed(summary, EndReason.REVOKED, now, owes_credentials=True):
-                count += 1
-                audit.record(
-                    AuditEvent.SESSION_REVOKED,
-                    organization=summary.organization,
-                    principal=summary.upn or summary.name,
-                    reason=EndReason.REVOKED,
-                    session=summary.reference.id_hash,
-                    by=by,
-                )
-    finally:
-        if file is not None:
-            file.close()
-        await live.close()
-    click.echo(f"{count} session{'s' if count != 1 else ''} ended.")
-    if not count:
-        raise SystemExit(1)

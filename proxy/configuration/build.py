@@ -45,6 +45,9 @@ def deployment_of(keys: Schema, files: Sequence[str] = ()) -> Deployment:
         management=_management(keys.management),
         workers=None if keys.workers == "auto" else keys.workers,
         files=tuple(files),
+        settings_live=keys.settings.source == "live",
+        administrators=tuple(AccessRule(rule.claim, tuple(rule.values)) for rule in keys.administrators),
+        stated=frozenset(keys.server_settings.model_fields_set | keys.feature_control_bits.model_fields_set),
     )
 
 
@@ -127,6 +130,7 @@ def _organization(keys: OrganizationKeys, top: ProviderKeys | None, hosts: Count
         realm=keys.realm,
         upstream_sign_in=keys.upstream_sign_in is not None,
         publishes_metadata=keys.publish_metadata,
+        stated=frozenset(keys.system_settings.model_fields_set | (own.model_fields_set if own else set())),
         has_sign_in_at_root=keys.upstream_sign_in is not None
         or (provider is not None and provider.protocol is Protocol.WS_FEDERATION),
     )

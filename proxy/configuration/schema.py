@@ -7,7 +7,7 @@ from pydantic import Field
 from proxy.configuration.base import Keys
 from proxy.configuration.organization_schema import OrganizationKeys
 from proxy.configuration.provider_schema import ProviderKeys
-from proxy.configuration.values import Address, NetworkText, PathPrefix, SecretTexts, StateUrl
+from proxy.configuration.values import Address, NetworkText, PathPrefix, SecretTexts, StateUrl, Texts
 from proxy.model.settings import ActivityCounts
 
 Workers = Annotated[int, Field(ge=1)]
@@ -114,6 +114,13 @@ class ObservabilityKeys(Keys):
     audit_file: str | None = Field(None, min_length=1, description="Where audit events go; left out: to the log.")
 
 
+class AdministratorKeys(Keys):
+    """Who may use the admin pages: one that meets any of these rules."""
+
+    claim: str = Field(min_length=1, description="A claim type, or group, role, upn, email.")
+    values: Texts = Field([], description="Any one suffices; none: the claim must merely be there.")
+
+
 class Schema(Keys):
     """The whole file."""
 
@@ -133,7 +140,7 @@ class Schema(Keys):
     upstream: UpstreamKeys = Field(UpstreamKeys(), description="Bounds towards each upstream.")
     binding: BindingKeys = Field(BindingKeys(), description="What a session is bound to.")
     organizations: list[OrganizationKeys] = Field(min_length=1, description="What we stand in front of.")
-    administrators: list[dict[str, Any]] | None = Field(None, description="Who may use the admin pages.")
+    administrators: list[AdministratorKeys] = Field([], description="Who may use the admin pages; left out: nobody.")
     observability: ObservabilityKeys = Field(ObservabilityKeys(), description="Logs and audit events.")
 
 

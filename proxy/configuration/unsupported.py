@@ -25,9 +25,7 @@ _PROVIDER: tuple[tuple[str, Callable[[Any], bool], str], ...] = (("refresh", _is
 
 # `[]` stands for every entry of a list.
 _TABLE: tuple[tuple[str, Callable[[Any], bool], str], ...] = (
-    ("administrators", _is_set, _LEAVE_OUT),
     ("state", _starts_with("redis+sentinel://", "redis+cluster://"), "write memory:, redis:// or rediss://"),
-    ("settings.source", _is_not(None, "yaml"), "write yaml"),
     ("binding.device_bound_sessions", _is_not(None, "off"), "write off"),
     ("binding.bind_to_network", _is_set, _LEAVE_OUT),
     ("organizations.[].browser.inject", _is_not(None, "none"), "write none"),

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network
 from typing import TypeAlias
 
-from proxy.model.organization import Organization
+from proxy.model.organization import AccessRule, Organization
 from proxy.model.provider import IdentityProvider, SecretText
 from proxy.model.settings import ActivityCounts, FeatureControlBits, Limits, ServerSettings
 from proxy.model.time import Seconds
@@ -88,7 +88,9 @@ class Deployment:
     """Everything that the YAML says. `secrets`: newest first; the first seals, all open.
 
     `management`: None for no such listener. `workers`: processes, None for one on each core. `files`: the YAML and
-    every file whose text stands in for a value of it; not part of what is configured.
+    every file whose text stands in for a value of it; not part of what is configured. `settings_live`: administrators
+    change settings while it runs, and the store keeps them. `administrators`: whoever meets one of these rules.
+    `stated`: the settings of all organizations that the YAML writes out, by their attributes.
     """
 
     listen: Listen
@@ -107,6 +109,9 @@ class Deployment:
     management: Management | None = None
     workers: int | None = 1
     files: tuple[str, ...] = field(default=(), compare=False)
+    settings_live: bool = False
+    administrators: tuple[AccessRule, ...] = ()
+    stated: frozenset[str] = field(default=frozenset(), compare=False)
 
     def provider(self, name: str) -> IdentityProvider:
         """The identity provider of that name. Raises KeyError for a name the configuration does not have."""

@@ -87,7 +87,7 @@ class Organization:
     type -> upstream header name. `realm`: WS-Federation's wtrealm where it is not the provider's own.
     `upstream_sign_in`: the application runs WS-Federation itself at its root. `publishes_metadata`: our federation
     metadata also stand where AD FS looks for CRM's. `has_sign_in_at_root`: WS-Federation may come to its root, ours or
-    the application's.
+    the application's. `stated`: the settings that the YAML writes out, by their attributes.
     """
 
     name: str
@@ -118,6 +118,7 @@ class Organization:
     upstream_sign_in: bool = False
     publishes_metadata: bool = False
     has_sign_in_at_root: bool = False
+    stated: frozenset[str] = field(default=frozenset(), compare=False)
 
     @property
     def cookie_suffix(self) -> str:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 from proxy.model.principal import Principal
 from proxy.model.time import Instant
@@ -67,6 +67,30 @@ class Session:
     def is_bearer(self) -> bool:
         """Whether a bearer token made this session; it then knows no inactivity."""
         return self.reference is None
+
+
+class Timed(Protocol):
+    """What the rules of time look at: a session, or what is listed of one."""
+
+    @property
+    def signed_in_at(self) -> Instant:
+        """The start of the session timeout."""
+
+    @property
+    def token_end(self) -> Instant:
+        """The end where custom timeouts are off."""
+
+    @property
+    def last_activity(self) -> Instant:
+        """The start of the inactivity timeout."""
+
+    @property
+    def client_kind(self) -> ClientKind:
+        """Some know no inactivity."""
+
+    @property
+    def is_bearer(self) -> bool:
+        """Made from a bearer token."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,8 @@ class AuditEvent(StrEnum):
     SIGNED_OUT = "signed_out"
     SESSION_EXPIRED = "session_expired"
     SESSION_REVOKED = "session_revoked"
+    USER_REVOKED = "user_revoked"
+    SETTING_CHANGED = "setting_changed"
     REFUSED = "refused"
 
 

@@ -1,5 +1,7 @@
 """Which paths need no session, and whom an organization lets pass."""
 
+from collections.abc import Sequence
+
 from proxy.model.organization import AccessRule, Organization
 from proxy.model.principal import Principal
 from proxy.policy.paths import is_below, widest_reading
@@ -19,6 +21,11 @@ def may_pass(organization: Organization, principal: Principal, path: str) -> boo
     A rule with `paths` holds back, so it matches in the widest reading: `/%61dmin` and `/Admin` are `/admin` to IIS.
     """
     return all(_meets(rule, principal) for rule in organization.require if _is_for(rule, path))
+
+
+def is_administrator(rules: Sequence[AccessRule], principal: Principal) -> bool:
+    """Whether the principal meets any of the rules; without rules nobody does."""
+    return any(_meets(rule, principal) for rule in rules)
 
 
 def _is_for(rule: AccessRule, path: str) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 
 from proxy.model.decision import Ending
 from proxy.model.organization import Organization, OrganizationKind
-from proxy.model.session import EndReason, Session
+from proxy.model.session import EndReason, Timed
 from proxy.model.settings import (
     ActivityCounts,
     FeatureControlBits,
@@ -21,7 +21,7 @@ from proxy.model.settings import (
 from proxy.model.settings_bounds import Problem, bounds_problems
 from proxy.model.time import Instant, Minutes, Seconds
 
-_PORTAL_SWITCHES = ServerSettings(allow_custom_session_duration=True, allow_custom_inactivity_duration=True)
+PORTAL_SWITCHES = ServerSettings(allow_custom_session_duration=True, allow_custom_inactivity_duration=True)
 """A portal without server settings of its own: its system settings alone decide."""
 
 _SESSION_LENGTH = "sessiontimeoutinmins"
@@ -67,7 +67,7 @@ def time_rules(
 def _switches(organization: Organization, server_settings: ServerSettings, bits: FeatureControlBits) -> _Switches:
     """The server's switches, or a portal's own: the feature control bit and the server settings do not touch those."""
     portal = organization.kind is OrganizationKind.PORTAL
-    switches = (organization.server_settings or _PORTAL_SWITCHES) if portal else server_settings
+    switches = (organization.server_settings or PORTAL_SWITCHES) if portal else server_settings
     wanted = organization.system_settings
     owes = organization.wsfed_nonce_cookie_enabled
     return _Switches(
@@ -113,7 +113,7 @@ def _seconds(minutes: Minutes | None) -> Seconds | None:
     return None if minutes is None else minutes * 60.0
 
 
-def session_end(session: Session, rules: TimeRules) -> tuple[Instant, EndReason]:
+def session_end(session: Timed, rules: TimeRules) -> tuple[Instant, EndReason]:
     """When the session ends whatever its user does, and by which limit.
 
     Custom on: the length after the signed-in instant, whatever the token's life; off: the token's end. A session made
@@ -127,14 +127,14 @@ def session_end(session: Session, rules: TimeRules) -> tuple[Instant, EndReason]
     return end, EndReason.SESSION_TIMEOUT
 
 
-def inactivity_end(session: Session, rules: TimeRules) -> Instant | None:
+def inactivity_end(session: Timed, rules: TimeRules) -> Instant | None:
     """When the session ends if nobody does anything; None where inactivity is not enforced in it."""
     if rules.inactivity is None or session.is_bearer or session.client_kind in rules.exempt_kinds:
         return None
     return session.last_activity + rules.inactivity
 
 
-def ending(session: Session, rules: TimeRules, now: Instant) -> Ending | None:
+def ending(session: Timed, rules: TimeRules, now: Instant) -> Ending | None:
     """The limit that the session has reached at `now`, or None while it lasts. It ends at the instant itself."""
     end, reason = _nearer_end(session, rules)
     if now < end:
@@ -142,7 +142,7 @@ def ending(session: Session, rules: TimeRules, now: Instant) -> Ending | None:
     return Ending(reason, end, owes_credentials=reason is not EndReason.TOKEN_LIFETIME)
 
 
-def _nearer_end(session: Session, rules: TimeRules) -> tuple[Instant, EndReason]:
+def _nearer_end(session: Timed, rules: TimeRules) -> tuple[Instant, EndReason]:
     """The nearer end. Of equal ones the session timeout wins; the token's end yields, as it owes no credentials."""
     end, reason = session_end(session, rules)
     idle_end = inactivity_end(session, rules)
@@ -165,7 +165,7 @@ class TimeLeft:
     reason: EndReason
 
 
-def time_left(session: Session, rules: TimeRules, now: Instant) -> TimeLeft:
+def time_left(session: Timed, rules: TimeRules, now: Instant) -> TimeLeft:
     """How long the session lasts at `now`, as durations: they stay right where the browser's clock is wrong."""
     end, _ = session_end(session, rules)
     idle_end = inactivity_end(session, rules)
@@ -179,7 +179,7 @@ def time_left(session: Session, rules: TimeRules, now: Instant) -> TimeLeft:
     )
 
 
-def _session_reminder(session: Session, rules: TimeRules) -> Seconds:
+def _session_reminder(session: Timed, rules: TimeRules) -> Seconds:
     """Seconds before the session's end to warn: where the token's life decides, no more than half of it."""
     if rules.session_length is not None:
         return rules.session_reminder

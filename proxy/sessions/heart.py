@@ -29,7 +29,10 @@ _WRITE_EVERY = 0.5
 
 
 class Heart:
-    """Keeps a worker's cache honest and its activity written. Timers are the loop's; instants are the clock's."""
+    """Keeps a worker's cache honest and its activity written. Timers are the loop's; instants are the clock's.
+
+    `on_settings`: called when settings were changed, or may have been without a message.
+    """
 
     def __init__(
         self,
@@ -39,6 +42,7 @@ class Heart:
         watches: Watches,
         clock: Callable[[], Instant],
     ) -> None:
+        self.on_settings: Callable[[], None] = lambda: None
         self._store = store
         self._cache = cache
         self._activity = activity
@@ -51,7 +55,7 @@ class Heart:
 
     async def start(self) -> None:
         """Listen, beat, write."""
-        await self._store.start(Listener(self.ended, self._beat_heard, self._lost))
+        await self._store.start(Listener(self.ended, self._beat_heard, self._lost, self.on_settings))
         self._spawn(self._beating())
         self._spawn(self._writing())
 
@@ -108,6 +112,7 @@ class Heart:
     def _beat_heard(self, name: str) -> None:
         if self._cache.beat(name):
             _log.info("session_cache_clean")
+            self.on_settings()
             self._spawn(self._look_again())
 
     def _lost(self) -> None:

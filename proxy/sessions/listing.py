@@ -1,6 +1,6 @@
 """Sessions as administrators and providers name them: from indexes that may be behind, so each is looked at."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -13,6 +13,8 @@ from proxy.store.port import Place, Record, SessionStore
 _log = structlog.get_logger("sessions")
 
 _CURSOR_DIGITS = 12
+_AT_ONCE = 500
+_LONGEST_TERM = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +39,35 @@ class Listing:
             f"{kind}:{self._sealer.tag(f'{organization} {text}', purpose=kind)}" for kind, text in pairs if text
         )
 
+    def names_of_user(self, upn: str | None, name: str) -> tuple[str, ...]:
+        """The indexes that a search by UPN, its first part, the name or one of its words looks into."""
+        return tuple(f"user:{self._sealer.tag(term, purpose='user')}" for term in sorted(_terms(upn, name)))
+
+    async def search(self, text: str, organization: str | None, limit: int, cursor: str) -> Page:
+        """Sessions of whoever has this UPN (or its first part), name or word of a name; letter case is no matter.
+
+        Found by HMAC, so whole words alone are. A page may be short where an organization is asked for.
+        """
+        offset = _offset(cursor)
+        places: dict[Place, None] = {}
+        for tag in self._sealer.tags(_folded(text), purpose="user"):
+            places |= dict.fromkeys(await self._store.find(f"user:{tag}", offset, limit))
+        found = await self._summaries(tuple(places))
+        kept = tuple(each for each in found if organization in (None, each.organization))
+        return Page(kept, str(offset + limit) if len(places) >= limit else "")
+
+    async def every(self, organization: str | None) -> AsyncIterator[Summary]:
+        """All sessions, the newest first."""
+        cursor = "0"
+        while cursor:
+            page = await self.page(organization, _AT_ONCE, cursor)
+            for summary in page.sessions:
+                yield summary
+            cursor = page.cursor
+
     async def page(self, organization: str | None, limit: int, cursor: str) -> Page:
         """One page, of one organization or of all."""
-        offset = int(cursor) if cursor.isascii() and cursor.isdigit() and len(cursor) <= _CURSOR_DIGITS else 0
+        offset = _offset(cursor)
         places = await self._store.listing(organization, offset, limit)
         return Page(await self._summaries(places), str(offset + limit) if len(places) == limit else "")
 
@@ -53,8 +81,7 @@ class Listing:
 
     async def _summaries(self, places: Sequence[Place]) -> tuple[Summary, ...]:
         found = []
-        for place in places:
-            record = await self._store.read(place, (LISTED,))
+        for place, record in zip(places, await self._store.read_all(places, (LISTED,)), strict=True):
             if not isinstance(record, Record):
                 continue
             try:
@@ -62,3 +89,16 @@ class Listing:
             except SealBroken as error:
                 _log.warning("session_seal_broken", organization=record.organization, error=str(error))
         return tuple(found)
+
+
+def _offset(cursor: str) -> int:
+    return int(cursor) if cursor.isascii() and cursor.isdigit() and len(cursor) <= _CURSOR_DIGITS else 0
+
+
+def _folded(text: str) -> str:
+    return " ".join(text.casefold().split())[:_LONGEST_TERM]
+
+
+def _terms(upn: str | None, name: str) -> set[str]:
+    whole = {_folded(upn or ""), _folded(name)}
+    return {term for term in (whole | set(_folded(name).split()) | {_folded(upn or "").partition("@")[0]}) if term}

@@ -64,6 +64,11 @@ class Summary:
     last_activity: Instant
     authenticated_at: Instant | None
 
+    @property
+    def is_bearer(self) -> bool:
+        """A bearer's is never stored, so never listed."""
+        return False
+
 
 @dataclass(frozen=True, slots=True)
 class Key:

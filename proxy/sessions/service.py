@@ -31,6 +31,7 @@ from proxy.sessions.heart import Heart
 from proxy.sessions.listing import Listing, Page
 from proxy.sessions.record import Key, Summary, key_of
 from proxy.sessions.watch import OnEnd, Watches
+from proxy.store.admin_port import AdminStore
 from proxy.store.port import (
     TOMBSTONE_SECONDS,
     EndOrder,
@@ -74,6 +75,7 @@ class Sessions:
         self._activity = ActivityWriter(store, tuning.activity_resolution, tuning.cache)
         self._watches = Watches()
         self._listing = Listing(store, sealer)
+        self._can_tell: Callable[[], bool] = lambda: True
         self._heart = Heart(store, self._cache, self._activity, self._watches, clock)
 
     def adopt(self, sealer: Sealer, tuning: SessionTuning, *, retention: Seconds, drop_copies: bool) -> None:
@@ -89,6 +91,21 @@ class Sessions:
         self._cache.resize(tuning.cache)
         if drop_copies:
             self._cache.clear()
+
+    def follow(self, on_settings: Callable[[], None], are_known: Callable[[], bool]) -> None:
+        """Say when settings were changed; while they are not known no session can be told, for its end cannot."""
+        self._heart.on_settings = on_settings
+        self._can_tell = are_known
+
+    @property
+    def admin(self) -> AdminStore:
+        """What administrators keep in the same store."""
+        return self._store.admin
+
+    @property
+    def directory(self) -> Listing:
+        """Sessions as administrators find them."""
+        return self._listing
 
     async def start(self) -> None:
         """Begin to listen and to write activity. A store that is away is no reason not to start."""
@@ -121,6 +138,8 @@ class Sessions:
         key = key_of(cookie)
         if key is None:
             return NoSession()
+        if not self._can_tell():
+            return CannotTell()
         try:
             return await self._ask(key, own, organization)
         except StoreUnavailable:
@@ -163,6 +182,7 @@ class Sessions:
 
     async def create(self, new: NewSession) -> Created | CredentialsOwed:
         """Make a session unless credentials are owed. Raises StoreUnavailable."""
+        self._must_tell()
         sealer, listing = self._sealer, self._listing  # the same throughout, whatever is adopted meanwhile
         tag, *older = sealer.tags(new.principal.key, purpose="principal")
         cookie = f"{tag}.{_random()}.{_random()}"
@@ -178,6 +198,7 @@ class Sessions:
             if answer.at < min(new.now, creation.earlier or new.now):
                 creation = replace(creation, earlier=answer.at)
         names = listing.names(new.organization, new.provider_session, new.subject)
+        names += listing.names_of_user(new.principal.upn, new.principal.name)
         answer = await self._store.prepare(creation)
         for _ in range(_ATTEMPTS):
             if isinstance(answer, Owed):
@@ -243,25 +264,42 @@ class Sessions:
         """End all sessions of a principal, of one organization or of all; how many. Raises StoreUnavailable."""
         count = 0
         for tag in self._sealer.tags(principal_key, purpose="principal"):
-            order = EndOrder(
-                Place(tag, ""),
-                organization or "*",
-                reason,
-                now,
-                owes_credentials=owes_credentials,
-                signs_out=reason in _SIGNS_OUT,
-            )
-            ended = await self._store.end_principal(tag, organization, order)
-            for place in ended:
-                self._heart.ended(place, reason)
-            count += len(ended)
+            count += await self.end_tag(tag, reason, now, organization=organization, owes_credentials=owes_credentials)
         return count
+
+    async def end_tag(
+        self, tag: str, reason: EndReason, now: Instant, *, organization: str | None = None, owes_credentials: bool
+    ) -> int:
+        """As `end_principal`, of whoever has this tag. Raises StoreUnavailable."""
+        place, where, signs_out = Place(tag, ""), organization or "*", reason in _SIGNS_OUT
+        order = EndOrder(place, where, reason, now, owes_credentials=owes_credentials, signs_out=signs_out)
+        ended = await self._store.end_principal(tag, organization, order)
+        for place in ended:
+            self._heart.ended(place, reason)
+        return len(ended)
 
     async def end_listed(self, summary: Summary, reason: EndReason, now: Instant, *, owes_credentials: bool) -> bool:
         """End a session that an administrator or a provider named. Raises StoreUnavailable."""
         return await self.end_at(
             summary.reference, summary.organization, reason, now, owes_credentials=owes_credentials
         )
+
+    async def end_reached(self, summary: Summary, reached: Ending) -> bool:
+        """End a listed session that has reached a limit, unless its user was seen since. Raises StoreUnavailable."""
+        place = Place(summary.reference.tag, summary.reference.id_hash)
+        idle = reached.reason is EndReason.INACTIVITY_TIMEOUT
+        order = EndOrder(
+            place,
+            summary.organization,
+            reached.reason,
+            reached.at,
+            owes_credentials=reached.owes_credentials,
+            seen_at_most=summary.last_activity if idle else None,
+        )
+        ended = await self._store.end(order)
+        if ended:
+            self._heart.ended(place, reached.reason)
+        return ended
 
     async def end_at(
         self, reference: SessionReference, organization: str, reason: EndReason, now: Instant, *, owes_credentials: bool
@@ -315,8 +353,13 @@ class Sessions:
 
     async def signed_out_after(self, principal_key: str, organization: str) -> Instant | None:
         """Bearer tokens issued before it are refused; None where there was no sign-out. Raises StoreUnavailable."""
+        self._must_tell()
         tags = self._sealer.tags(principal_key, purpose="principal")
         return (await self._store.marks(tags, organization)).signed_out_after
+
+    def _must_tell(self) -> None:
+        if not self._can_tell():
+            raise StoreUnavailable("the settings in force are not known yet")
 
     async def use_once(self, name: str, seconds: Seconds) -> bool:
         """True the first time within `seconds`. Raises StoreUnavailable."""

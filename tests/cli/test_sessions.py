@@ -1,17 +1,11 @@
-import asyncio
 import json
-import time
 
 import pytest
 from click.testing import CliRunner
 
-from proxy.app import sessions_of
 from proxy.cli import main
-from proxy.configuration import load
-from proxy.model.principal import Principal
-from proxy.model.session import ClientKind, Ended, EndReason, Live
-from proxy.model.settings import TimeRules
-from proxy.sessions.service import NewSession
+from proxy.model.session import Ended, EndReason, Live
+from support.command_sessions import sign_in, with_sessions
 from support.world import write_configuration
 
 
@@ -25,48 +19,6 @@ def config(tmp_path, redis_server):
     return write_configuration(
         tmp_path, port=1, issuer="http://127.0.0.1:1/adfs", upstream="http://127.0.0.1:2", state=redis_server.url
     )
-
-
-def with_sessions(config, work):
-    """Runs `work(sessions)` against the configuration's store."""
-
-    async def whole():
-        sessions = sessions_of(load(config, {}), time.time)
-        try:
-            return await work(sessions)
-        finally:
-            await sessions.close()
-
-    return asyncio.run(whole())
-
-
-def sign_in(config, upn: str) -> str:
-    """A session in the store; its cookie."""
-
-    async def create(sessions):
-        now = time.time()
-        made = await sessions.create(
-            NewSession(
-                organization="contoso",
-                principal=Principal(key=f"default|upn|{upn}", name=upn, upn=upn),
-                now=now,
-                token_end=now + 3600,
-                authenticated_at=now,
-                counts_as_credentials=True,
-                asked_for_credentials_at=None,
-                leeway=60.0,
-                client_kind=ClientKind.BROWSER,
-                rules=TimeRules(),
-                provider_session=None,
-                subject=None,
-                id_token=None,
-                refresh_token=None,
-                replaces=None,
-            )
-        )
-        return made.cookie
-
-    return with_sessions(config, create)
 
 
 def lookup(config, cookie: str):

@@ -115,10 +115,8 @@ def test_dangers_are_named_beside_faults_of_other_keys(faults, good):
 @pytest.mark.parametrize(
     ("more", "says"),
     [
-        ("settings: {source: live}\n", "settings.source: is not supported by this version; write yaml"),
         ("    browser: {inject: documents}\n", "inject: is not supported by this version; write none"),
         ("binding: {device_bound_sessions: auto}\n", "is not supported by this version; write off"),
-        ("administrators: [{claim: group}]\n", "administrators: is not supported by this version"),
     ],
 )
 def test_what_would_not_act_is_refused_in_so_many_words(faults, good, more, says):

@@ -1,0 +1,73 @@
+"""`claims-proxy organizations`, and Get-CrmOrganization as administrators know it."""
+
+import json
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from proxy.cli.administration import json_option
+from proxy.cli.output import complain, config_option, load_or_exit
+from proxy.errors import SettingUnknown
+from proxy.model.deployment import Deployment
+from proxy.model.organization import Organization
+from proxy.settings.change import organization_named
+
+
+@click.group()
+def organizations() -> None:
+    """What the proxy stands in front of."""
+
+
+@organizations.command("list")
+@config_option
+@json_option
+def list_organizations(config: Path, *, as_json: bool) -> None:
+    """Every organization: GUID, names, state, address."""
+    _show(load_or_exit(config), None, as_json=as_json)
+
+
+# The name is folded: so are a command's options, by this.
+@click.command("get-crmorganization", context_settings={"token_normalize_func": str.lower})
+@config_option
+@click.option("-name", "name", help="One organization, by its unique name or GUID; left out: all.")
+@json_option
+def get_crm_organization(config: Path, name: str | None, *, as_json: bool) -> None:
+    """Get-CrmOrganization [-Name N]: Id, UniqueName, FriendlyName, State, Url."""
+    _show(load_or_exit(config), name, as_json=as_json)
+
+
+def _show(deployment: Deployment, name: str | None, *, as_json: bool) -> None:
+    try:
+        found = deployment.organizations if name is None else (organization_named(deployment, name),)
+    except SettingUnknown as error:
+        complain(str(error))
+        raise SystemExit(2) from None
+    rows = [_row(deployment, organization) for organization in found]
+    if as_json:
+        click.echo(json.dumps(rows, ensure_ascii=False, indent=2))
+        return
+    table = Table(*rows[0])
+    for row in rows:
+        table.add_row(*row.values())
+    Console().print(table)
+
+
+def _row(deployment: Deployment, organization: Organization) -> dict[str, str]:
+    return {
+        "Id": organization.id,
+        "UniqueName": organization.name,
+        "FriendlyName": organization.friendly_name,
+        "State": "Enabled",
+        "Kind": str(organization.kind),
+        "Url": url_of(deployment, organization),
+    }
+
+
+def url_of(deployment: Deployment, organization: Organization) -> str:
+    """Where browsers find it, as far as the configuration tells: behind another proxy its port is not ours."""
+    listen = deployment.listen
+    secure = listen.tls is not None or bool(listen.trusted_proxies)
+    port = "" if listen.trusted_proxies or listen.port in (80, 443) else f":{listen.port}"
+    return f"{'https' if secure else 'http'}://{organization.hosts[0]}{port}{organization.path}/"

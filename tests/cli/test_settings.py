@@ -1,0 +1,189 @@
+"""Settings by command, over a real Redis."""
+
+import json
+import time
+
+import pytest
+from click.testing import CliRunner
+
+from proxy.cli import main
+from proxy.model.session import Ended, EndReason, Live
+from support.command_sessions import sign_in, with_sessions
+from support.world import write_configuration
+
+GUID = "5b1d1b0c-5d0e-4c53-9d9c-0f3d4f6a7b21"
+
+
+@pytest.fixture
+def run():
+    return lambda *words: CliRunner().invoke(main, [str(word) for word in words])
+
+
+@pytest.fixture
+def written(tmp_path, redis_server):
+    """Writes a configuration over an empty Redis."""
+
+    def write(**keys):
+        organization = {"id": GUID, "system_settings": {"sessiontimeoutinmins": 480}}
+        return write_configuration(
+            tmp_path,
+            port=1,
+            issuer="http://127.0.0.1:1/adfs",
+            upstream="http://127.0.0.1:2",
+            **({"state": redis_server.url, "organization": organization, "settings": {"source": "live"}} | keys),
+        )
+
+    return write
+
+
+@pytest.fixture
+def config(written, redis_url):
+    return written()
+
+
+ALL_ON = ("sessiontimeoutenabled=true", "sessiontimeoutinmins=90", "sessiontimeoutreminderinmins=20")
+
+
+def test_a_setting_is_changed_read_and_told_with_its_origin(run, config):
+    changed = run("settings", "set", "--config", config, "-o", "Contoso", *ALL_ON, "--why", "an audit")
+    assert changed.exit_code == 0, changed.stdout
+    assert "sessiontimeoutinmins: the configuration's value -> 90" in changed.stdout
+    assert "Revision 1. 0 sessions ended." in changed.stdout
+    assert run("settings", "get", "--config", config, "SessionTimeoutInMins", "-o", GUID).stdout == "90\n"
+    told = json.loads(run("settings", "list", "--config", config, "--json").stdout)
+    rows = {(row["organization"], row["setting"]): row for row in told["settings"]}
+    assert told["revision"] == 1
+    assert rows["contoso", "sessiontimeoutinmins"]["origin"] == "live"
+    assert rows["contoso", "inactivitytimeoutenabled"]["origin"] == "default"
+    assert rows["contoso", "WSFedNonceCookieEnabled"] | {"value": None} == rows["contoso", "WSFedNonceCookieEnabled"]
+    assert "AllowCustomSessionDuration is off" in " ".join(told["rules"]["contoso"])
+    run("settings", "set", "--config", config, "AllowCustomSessionDuration=true")
+    shown = run("settings", "list", "--config", config, "-o", "contoso").stdout
+    assert "Sessions end 90 minutes after sign-in, with a warning 20 minutes before." in " ".join(shown.split())
+
+
+def test_the_history_tells_who_and_why_and_can_be_gone_back_in(run, config):
+    run("settings", "set", "--config", config, "-o", "contoso", *ALL_ON, "--why", "an audit")
+    run("settings", "set", "--config", config, "-o", "contoso", "sessiontimeoutinmins=120")
+    lines = run("settings", "history", "--config", config, "--json").stdout.splitlines()
+    newest, first = map(json.loads, lines)
+    assert (first["revision"], first["why"], bool(first["by"])) == (1, "an audit", True)
+    item = {"organization": "contoso", "setting": "sessiontimeoutinmins", "before": 90, "after": 120}
+    assert newest["items"] == [item]
+    assert "an audit" in run("settings", "history", "--config", config).stdout
+    back = run("settings", "rollback", "--config", config, "1")
+    assert "sessiontimeoutinmins: 120 -> 90" in back.stdout
+    assert run("settings", "get", "--config", config, "sessiontimeoutinmins", "-o", "contoso").stdout == "90\n"
+    refused = run("settings", "rollback", "--config", config, "9")
+    assert (refused.exit_code, "from 0 to 2" in refused.stderr) == (2, True)
+
+
+def test_a_shorter_limit_ends_sessions_and_a_dry_run_says_how_many(run, config):
+    cookie = sign_in(config, "alice@contoso.com", signed_in_ago=2 * 3600)
+    fresh = sign_in(config, "bob@contoso.com")
+    run("settings", "set", "--config", config, "AllowCustomSessionDuration=true")
+    dry = run("settings", "set", "--config", config, "-o", "contoso", *ALL_ON, "--dry-run")
+    assert "That would end 1 session." in dry.stdout
+    assert isinstance(with_sessions(config, lambda sessions: sessions.load(cookie, "contoso")), Live)
+    done = run("settings", "set", "--config", config, "-o", "contoso", *ALL_ON, "--json")
+    assert json.loads(done.stdout)["ended"] == 1
+    found = with_sessions(config, lambda sessions: sessions.load(cookie, "contoso"))
+    assert isinstance(found, Ended)
+    assert found.tombstone.reason is EndReason.SESSION_TIMEOUT
+    assert isinstance(with_sessions(config, lambda sessions: sessions.load(fresh, "contoso")), Live)
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("-o", "contoso", "sessiontimeoutinmin=90"), "did you mean sessiontimeoutinmins?"),
+        (("-o", "contosso", "sessiontimeoutinmins=90"), "did you mean contoso?"),
+        (("-o", "contoso", "sessiontimeoutenabled=maybe"), "neither true nor false"),
+        (("-o", "contoso", "sessiontimeoutenabled=1", "sessiontimeoutinmins=59"), "from 60 to 1440 minutes"),
+        (("-o", "contoso", "sessiontimeoutinmins"), "SETTING=VALUE"),
+    ],
+)
+def test_what_is_wrong_is_named_with_what_would_be_right(run, config, words, says):
+    refused = run("settings", "set", "--config", config, *words)
+    assert (refused.exit_code, says in refused.stderr) == (2, True), refused.stderr
+
+
+def test_settings_of_the_file_are_read_only(run, written, redis_url):
+    config = written(settings={"source": "yaml"})
+    refused = run("settings", "set", "--config", config, "AllowCustomSessionDuration=true")
+    assert (refused.exit_code, "settings.source: yaml" in refused.stderr) == (2, True)
+    assert run("settings", "get", "--config", config, "AllowCustomSessionDuration").stdout == "false\n"
+
+
+def test_settings_in_memory_cannot_be_reached(run, written):
+    refused = run("settings", "list", "--config", written(state="memory:"))
+    assert (refused.exit_code, "running proxy alone" in refused.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("command", ["SetAdvancedSettings", "setadvancedsettings", "SETADVANCEDSETTINGS"])
+@pytest.mark.parametrize("fold", [str, str.lower, str.upper])
+def test_set_advanced_settings_works_as_administrators_write_it(run, config, command, fold):
+    options = ("-ConfigurationEntityName", "-SettingName", "-SettingValue")
+    entity, name, value = map(fold, options)
+    done = run(command, "--config", config, entity, "serversettings", name, "allowcustomsessionduration", value, "TRUE")
+    assert done.exit_code == 0, done.stdout
+    assert run("settings", "get", "--config", config, "AllowCustomSessionDuration").stdout == "true\n"
+
+
+def test_set_advanced_settings_sets_an_organizations_own_by_its_guid(run, config):
+    setting = ("-SettingName", "WSFedNonceCookieEnabled", "-SettingValue", "true")
+    words = ("-ConfigurationEntityName", "Organization", *setting)
+    refused = run("SetAdvancedSettings", "--config", config, *words)
+    assert (refused.exit_code, "-Id" in refused.stderr) == (2, True)
+    assert run("SetAdvancedSettings", "--config", config, *words, "-Id", GUID).exit_code == 0
+    assert run("settings", "get", "--config", config, "WSFedNonceCookieEnabled", "-o", "contoso").stdout == "true\n"
+    wrong = run("SetAdvancedSettings", "--config", config, "-ConfigurationEntityName", "ServerSetting", *words[2:])
+    assert (wrong.exit_code, "did you mean ServerSettings?" in wrong.stderr) == (2, True)
+
+
+def test_organizations_are_listed_as_get_crm_organization_does(run, config):
+    (row,) = json.loads(run("Get-CrmOrganization", "--config", config, "--json").stdout)
+    assert (row["Id"], row["UniqueName"], row["State"], row["Url"]) == (
+        GUID,
+        "contoso",
+        "Enabled",
+        "http://127.0.0.1:1/",
+    )
+    assert run("get-crmorganization", "--config", config, "-Name", "CONTOSO").exit_code == 0
+    assert "contoso" in run("organizations", "list", "--config", config).stdout
+    refused = run("Get-CrmOrganization", "--config", config, "-Name", "contosso")
+    assert (refused.exit_code, "did you mean contoso?" in refused.stderr) == (2, True)
+
+
+def test_one_session_is_shown_with_what_ends_it(run, config):
+    sign_in(config, "alice@contoso.com")
+    (row,) = map(
+        json.loads, run("sessions", "list", "--config", config, "--user", "Alice", "--json").stdout.splitlines()
+    )
+    shown = json.loads(run("sessions", "show", "--config", config, row["id"], "--json").stdout)
+    assert shown["user"] == "alice@contoso.com"
+    assert (shown["ended_by"], shown["inactivity_ends"]) == ("token_lifetime", None)
+    missing = run("sessions", "show", "--config", config, "nothing")
+    assert (missing.exit_code, "no such session" in missing.stderr) == (1, True)
+
+
+def test_an_unknown_command_is_answered_with_the_nearest(run):
+    refused = run("SetAdvancedSetting")
+    assert (refused.exit_code, "did you mean setadvancedsettings?" in refused.stderr) == (2, True)
+
+
+def test_names_of_settings_complete_themselves(run):
+    environment = {
+        "_CLAIMS_PROXY_COMPLETE": "bash_complete",
+        "COMP_WORDS": "claims-proxy settings get allow",
+        "COMP_CWORD": "3",
+    }
+    told = CliRunner().invoke(main, [], prog_name="claims-proxy", env=environment).stdout
+    assert "AllowCustomSessionDuration" in told
+
+
+def test_times_are_utc(run, config):
+    before = time.time()
+    run("settings", "set", "--config", config, "AllowCustomSessionDuration=true")
+    entry = json.loads(run("settings", "history", "--config", config, "--json").stdout)
+    assert before <= entry["at"] <= time.time()
