@@ -66,13 +66,24 @@ def _origin(standing: Standing, organization: Organization | None, setting: Sett
     return {"origin": "server_settings" if inherits and not setting.minutes else "default", "by": None, "at": None}
 
 
-def rule_rows(standing: Standing, only: str | None = None) -> dict[str, tuple[str, ...]]:
-    """The effective rules in plain words, by organization."""
+def organization_row(organization: Organization, sessions: int) -> dict[str, Any]:
+    """One organization; `sessions`: how many it has now."""
     return {
-        each.name: rule_in_words(rules_of(standing.in_force, each), standing.in_force, each)
-        for each in standing.in_force.organizations
-        if only in (None, each.name)
+        "id": organization.id,
+        "name": organization.name,
+        "friendly_name": organization.friendly_name or organization.name,
+        "kind": str(organization.kind),
+        "state": "Enabled",
+        "hosts": list(organization.hosts),
+        "path": organization.path,
+        "identity_provider": organization.identity_provider,
+        "sessions": sessions,
     }
+
+
+def rules_by_organization(in_force: Deployment) -> dict[str, tuple[str, ...]]:
+    """The effective rules in plain words, by organization, of a configuration with its values in it."""
+    return {each.name: rule_in_words(rules_of(in_force, each), in_force, each) for each in in_force.organizations}
 
 
 def entry_row(entry: Entry) -> dict[str, Any]:
@@ -100,7 +111,7 @@ def entry_row(entry: Entry) -> dict[str, Any]:
 def session_row(summary: Summary, deployment: Deployment, now: Instant) -> dict[str, Any]:
     """One session; instants in UTC seconds. `ends_at` and `ends_by`: what ends it next and why, None where unknown."""
     row: dict[str, Any] = {
-        "id": summary.reference.id_hash,
+        "id": f"{summary.reference.tag}:{summary.reference.id_hash}",
         "organization": summary.organization,
         "name": summary.name,
         "upn": summary.upn,

@@ -24,6 +24,7 @@ from proxy.model.time import Instant, Seconds
 from proxy.observability import logs
 from proxy.observability.metrics import Metrics, Snapshot
 from proxy.sealing import Sealer
+from proxy.sessions.event_counts import EventCounts
 from proxy.sessions.service import Sessions
 from proxy.settings.live import LiveSettings
 from proxy.store.tasks import end_tasks
@@ -41,7 +42,9 @@ class RunningProxy:
         self.sessions = sessions
         settings = LiveSettings(sessions.admin, clock)
         sessions.follow(settings.changed, lambda: settings.is_known or not self.deployment.settings_live)
-        self._lasting = Lasting(sessions, settings, clock, OpenStreams(sessions), metrics)
+        self._lasting = Lasting(
+            sessions, settings, clock, OpenStreams(sessions), metrics, EventCounts(sessions.admin, clock)
+        )
         self._certificates: ServerCertificates | None = None
         self._retiring: set[asyncio.Task[None]] = set()
         self._retired: set[contextlib.AsyncExitStack] = set()
@@ -61,6 +64,7 @@ class RunningProxy:
         try:
             await self.sessions.start()
             await self._lasting.settings.start()
+            self._lasting.events.start()
             wired = wire(self.deployment, self._lasting, self._held)
             gateway = wired.gateway
             self._lasting.streams.follow(gateway.judge, gateway.organizations)
@@ -151,6 +155,7 @@ class RunningProxy:
         for held in (*self._retired, self._held):
             await held.aclose()
         await self._lasting.settings.close()
+        await self._lasting.events.close()
         await self.sessions.close()
 
 

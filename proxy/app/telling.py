@@ -1,17 +1,13 @@
 """What one worker tells of itself: its counts for `/metrics`, and how it is for `/readyz`."""
 
-import asyncio
 import contextlib
 from collections.abc import Mapping, Sequence
 
+from proxy.app.health import checks_of
 from proxy.app.wiring import Lasting, Wired
-from proxy.errors import ProviderError, StoreUnavailable
+from proxy.errors import StoreUnavailable
 from proxy.model.health import Check
-from proxy.model.time import Seconds
 from proxy.observability.metrics import Labels, Snapshot
-from proxy.signin.protocol import SignInProtocol
-
-_PATIENCE: Seconds = 1.0
 
 
 class Telling:
@@ -41,25 +37,7 @@ class Telling:
 
     async def checks(self) -> tuple[Check, ...]:
         """How the store and each provider are, within a second."""
-        sessions = self._lasting.sessions
-        reason = "" if sessions.hears else "it does not answer, or its messages do not arrive"
-        if not sessions.tells:
-            reason += "; no session can be told"
-        store = Check("store", ok=sessions.hears, reason=reason, needed=not sessions.tells)
-        providers = await asyncio.gather(*(_checked(name, each) for name, each in self.wired.providers.items()))
-        return (store, *providers)
-
-
-async def _checked(name: str, provider: SignInProtocol) -> Check:
-    what = f"provider {name}"
-    try:
-        async with asyncio.timeout(_PATIENCE):
-            await provider.metadata()
-    except TimeoutError:
-        return Check(what, ok=False, reason=f"no metadata within {_PATIENCE:g} s")
-    except ProviderError as error:
-        return Check(what, ok=False, reason=f"no metadata: {error}")
-    return Check(what, ok=True)
+        return await checks_of(self._lasting.sessions, self.wired.providers)
 
 
 def _each(wired: Wired, which: int) -> Mapping[Labels, float]:

@@ -12,6 +12,8 @@ from typing import assert_never
 import aiohttp
 from aiohttp import web
 
+from proxy.app.administration import administration
+from proxy.app.health import checks_of
 from proxy.app.shared import Shared
 from proxy.app.trust import Trust
 from proxy.browser.endpoints import BrowserEndpoints
@@ -24,13 +26,14 @@ from proxy.model.organization import Organization
 from proxy.model.provider import IdentityProvider, Protocol
 from proxy.model.request import RequestFacts
 from proxy.model.time import Instant, Seconds
-from proxy.observability.audit import Audit
+from proxy.observability.audit import Audit, AuditEvent
 from proxy.observability.audit_file import AuditFile
 from proxy.observability.metrics import Metrics
 from proxy.pages.render import Pages
 from proxy.policy.application_root import is_cleanup
 from proxy.policy.organization import OrganizationTable
 from proxy.sealing import Sealer
+from proxy.sessions.event_counts import EventCounts
 from proxy.sessions.service import Sessions
 from proxy.settings.current import CurrentRules
 from proxy.settings.live import LiveSettings
@@ -61,6 +64,7 @@ class Lasting:
     clock: Callable[[], Instant]
     streams: OpenStreams
     metrics: Metrics
+    events: EventCounts
     pages: Pages = field(default_factory=Pages)
     trust: Trust = field(default_factory=Trust)
     shared: Shared = field(default_factory=Shared)
@@ -157,6 +161,15 @@ def wire(deployment: Deployment, lasting: Lasting, holder: contextlib.AsyncExitS
         address = bearer.challenge_address(organization)
         return BearerAddress(*address) if address else None
 
+    station = administration(
+        deployment,
+        sessions=sessions,
+        settings=lasting.settings,
+        pages=pages,
+        audit=audit,
+        clock=clock,
+        checks=partial(checks_of, sessions, providers),
+    )
     gateway = Gateway(
         organizations=deployment.organizations,
         listen=deployment.listen,
@@ -173,21 +186,27 @@ def wire(deployment: Deployment, lasting: Lasting, holder: contextlib.AsyncExitS
         metrics=lasting.metrics,
         sign_in_hosts=hosts,
         sign_in_at_root=SignInAtRoot(sign_in, clean_up, metadata),
+        guarded={"admin": station},
     )
     return Wired(gateway, providers, pools)
 
 
 def _audit(deployment: Deployment, lasting: Lasting, holder: contextlib.AsyncExitStack) -> Audit:
     path = deployment.observability.audit_file
+
+    def on_event(event: AuditEvent, organization: str, reason: str) -> None:
+        lasting.metrics.audited(event, organization, reason)
+        lasting.events.note(event, organization, reason)
+
     if path is None:
-        return Audit(on_event=lasting.metrics.audited)
+        return Audit(on_event=on_event)
 
     async def close(file: AuditFile) -> None:
         # It waits for its thread to write what it has.
         await asyncio.to_thread(file.close)
 
     file = lasting.shared.take(holder, ("audit", path), lambda: AuditFile(path), close)
-    return Audit(file, on_event=lasting.metrics.audited)
+    return Audit(file, on_event=on_event)
 
 
 def _providers(

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from proxy.admin.acts import Done, Forecast
-from proxy.admin.views import entry_row, rule_rows, setting_rows, standing_of
+from proxy.admin.views import entry_row, rules_by_organization, setting_rows, standing_of
 from proxy.cli.administration import instant, json_option, office, run, shared_store, why_option
 from proxy.cli.output import complain, config_option
 from proxy.errors import SettingUnknown
@@ -47,7 +47,8 @@ async def _list(deployment: Deployment, organization: str | None, *, as_json: bo
     only = None if organization is None else organization_named(deployment, organization).name
     async with office(deployment) as at:
         standing = await standing_of(deployment, at.settings)
-    rows, rules = setting_rows(standing, only), rule_rows(standing, only)
+    rows, every = setting_rows(standing, only), rules_by_organization(standing.in_force)
+    rules = {name: lines for name, lines in every.items() if only in (None, name)}
     if as_json:
         _say_json({"revision": standing.revision, "settings": rows, "rules": rules})
         return

@@ -13,7 +13,15 @@ from proxy.gateway.answer import Answers, with_strict_transport
 from proxy.gateway.connection import Foregone
 from proxy.gateway.forward import Forwarder, Passage
 from proxy.gateway.judgement import Judge, credentials_of
-from proxy.gateway.ports import BearerLookup, ChallengeAddress, Endpoint, RulesFor, SessionsPort, SignInAtRoot
+from proxy.gateway.ports import (
+    BearerLookup,
+    ChallengeAddress,
+    Endpoint,
+    GuardedEndpoint,
+    RulesFor,
+    SessionsPort,
+    SignInAtRoot,
+)
 from proxy.gateway.streams import OpenStreams
 from proxy.gateway.upstream import Upstream
 from proxy.gateway.websocket import judge_handshake
@@ -59,7 +67,9 @@ class Gateway:
 
     `pools`: upstream connections by organization's name. `endpoints`: our own, by the path below the prefix.
     `sign_in_hosts`: they take providers' answers for all organizations. `sign_in_at_root`: what WS-Federation has at
-    organizations' own roots. What is public beside `handle` is for a lane of its own that keeps the same rules.
+    organizations' own roots. `guarded`: endpoints for those who are signed in, by the first part of the path below the
+    prefix; a request to one is judged as one to the application is. What is public beside `handle` is for a lane of its
+    own that keeps the same rules.
     """
 
     def __init__(
@@ -80,12 +90,14 @@ class Gateway:
         metrics: Metrics,
         sign_in_hosts: Sequence[str] = (),
         sign_in_at_root: SignInAtRoot | None = None,
+        guarded: Mapping[str, GuardedEndpoint] | None = None,
     ) -> None:
         self.table = OrganizationTable(organizations, listen.prefix, sign_in_hosts)
         self.trusted = listen.trusted_proxies
         self.hsts = listen.tls.hsts if listen.tls else None
         self.encoded_slashes = any(organization.allow_encoded_slash for organization in organizations)
         self._endpoints = endpoints
+        self._guarded = guarded or {}
         self._sign_in_at_root = sign_in_at_root
         self._answers = Answers(pages, self.table, challenge_address)
         self.organizations = organizations
@@ -168,6 +180,8 @@ class Gateway:
         self, request: web.Request, facts: RequestFacts, organization: Organization | None, name: str, line: _Line
     ) -> web.StreamResponse:
         """One of our own endpoints. It runs to its end even if the client goes."""
+        if organization is not None and (guarded := self._guarded.get(name.partition("/")[0])) is not None:
+            return await self._behind_sign_in(request, facts, organization, guarded, line)
         endpoint = self._endpoints.get(name)
         if endpoint is None or (organization is None and name not in _WITHOUT_ORGANIZATION):
             line.decision, line.reason = "refuse", "not_found"
@@ -180,6 +194,27 @@ class Gateway:
             log.warning("store_unreachable", endpoint=name, error=str(error))
             line.reason = Reason.STORE_UNREACHABLE
             return self._answers.store_unreachable(request, facts)
+
+    async def _behind_sign_in(
+        self,
+        request: web.Request,
+        facts: RequestFacts,
+        organization: Organization,
+        endpoint: GuardedEndpoint,
+        line: _Line,
+    ) -> web.StreamResponse:
+        """One of our own endpoints that asks for a session."""
+        credentials = credentials_of(request.headers, facts.scheme, organization)
+        judged = await self.judge.judge(facts, organization, credentials)
+        decision = judged.decision
+        if isinstance(decision, Forward):
+            if judged.session is not None:
+                line.decision, line.reason = "own", "guarded"
+                continue_if_expected(request)
+                return await endpoint(request, facts, organization, judged.session)
+            # An anonymous path of the application's makes none of ours anonymous.
+            decision = Challenge(Reason.NO_SESSION)
+        return await self._carry_out(Passage(request, facts, organization, None, credentials, None), decision, line)
 
     async def _carry_out(self, passage: Passage, decision: Decision, line: _Line) -> web.StreamResponse:
         request, facts, organization = passage.request, passage.facts, passage.organization

@@ -43,6 +43,10 @@ Endpoint: TypeAlias = Callable[[web.Request, RequestFacts, Organization | None],
 """One of our own endpoints below the prefix; the organization is None where the login state names it."""
 
 
+GuardedEndpoint: TypeAlias = Callable[[web.Request, RequestFacts, Organization, Session], Awaitable[web.StreamResponse]]
+"""One of our own endpoints for those who are signed in: their session comes with the request."""
+
+
 class AtRoot(Protocol):
     """WS-Federation at an application's root."""
 

@@ -56,6 +56,11 @@ class Listing:
         kept = tuple(each for each in found if organization in (None, each.organization))
         return Page(kept, str(offset + limit) if len(places) >= limit else "")
 
+    async def at(self, place: Place) -> Summary | None:
+        """The session that lies there, None where there is none any more."""
+        found = await self._summaries((place,))
+        return found[0] if found else None
+
     async def every(self, organization: str | None) -> AsyncIterator[Summary]:
         """All sessions, the newest first."""
         cursor = "0"

@@ -70,7 +70,10 @@ class SignInRoutes:
     async def sign_in(
         self, request: web.Request, facts: RequestFacts, organization: Organization | None
     ) -> web.StreamResponse:
-        """GET `sign-in?return=/path`: to the provider, or straight back where a session is live."""
+        """GET `sign-in?return=/path`: to the provider, or straight back where a session is live.
+
+        With `credentials` in the query they are asked for in any case, as before an administrator's change.
+        """
         if request.method not in ("GET", "HEAD"):
             return web.Response(status=405, headers={"Allow": "GET, HEAD"})
         wanted = request.query.getall("return", [])
@@ -78,21 +81,22 @@ class SignInRoutes:
             return self._desk.nowhere(request, facts, organization, "bad_request")
         return_to = _return_to(wanted, organization)
         visit = await self._doorman.visit(request, facts, organization)
-        if self._doorman.is_good(visit):
+        confirms = "credentials" in request.query
+        if self._doorman.is_good(visit) and not confirms:
             return redirect(302, return_to)
         if isinstance(visit.lookup, CannotTell):
             return self._desk.failed(visit, "store_unreachable", return_to)
         if facts.kind is RequestKind.FRAMED_NAVIGATION:
             path = sign_in_path(self._desk.mount(organization), return_to)
             return self._pages.respond(request, Page.FRAMED, status=200, sign_in=path)
-        return await self._set_out(visit, return_to)
+        return await self._set_out(visit, return_to, ask=confirms or self._doorman.owes(visit))
 
-    async def _set_out(self, visit: Visit, return_to: str) -> web.StreamResponse:
+    async def _set_out(self, visit: Visit, return_to: str, *, ask: bool) -> web.StreamResponse:
         state = self._desk.loop_after(visit, loop.LoopEvent.STARTED)
         if state.is_loop:
             self._desk.refused(visit.facts, visit.organization, "loop")
             return self._desk.failed(visit, "loop", return_to)
-        answer = await self._desk.leave(visit, return_to, ask_for_credentials=self._doorman.owes(visit))
+        answer = await self._desk.leave(visit, return_to, ask_for_credentials=ask)
         return with_cookies(answer, [self._desk.loop_cookie(visit, state)] if state.challenged else [])
 
     async def callback(

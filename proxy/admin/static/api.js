@@ -1,0 +1,62 @@
+// The API: one way to ask and one to change, and what goes wrong as one kind of error.
+
+export const base = document.body.dataset.base;
+export const mount = document.body.dataset.mount;
+
+/** What the API answered instead. `problems`: faults of single fields. */
+export class Refused extends Error {
+  constructor(status, body) {
+    super(body.message ?? body.error ?? `HTTP ${status}`);
+    this.status = status;
+    this.error = body.error;
+    this.problems = body.problems ?? [];
+  }
+}
+
+let token = "";
+
+async function fetched(path, options) {
+  let response;
+  try {
+    response = await fetch(`${base}/${path}`, { credentials: "same-origin", ...options });
+  } catch {
+    throw new Refused(0, { error: "offline" });
+  }
+  const body = await response.json().catch(() => ({}));
+  if (!response.ok) throw new Refused(response.status, body);
+  return body;
+}
+
+/** Ask. `query`: parameters; empty ones are left out. */
+export function ask(name, query = {}) {
+  const given = Object.entries(query).filter(([, value]) => value);
+  const search = new URLSearchParams(given).toString();
+  return fetched(`api/${name}${search ? `?${search}` : ""}`);
+}
+
+/** Who we are. The token for changes is kept. */
+export async function me() {
+  const found = await ask("me");
+  token = found.token;
+  return found;
+}
+
+/** Change something. */
+export function send(name, body) {
+  return fetched(`api/${name}`, {
+    method: "POST",
+    headers: { "Content-Type": "application/json", "X-Claims-Token": token },
+    body: JSON.stringify(body),
+  });
+}
+
+/** The words of these pages. */
+export function texts() {
+  return fetched("texts.json");
+}
+
+/** Where credentials are asked for, to come back here. */
+export function credentialsAddress() {
+  const here = location.pathname + location.search;
+  return `${mount}/sign-in?credentials&return=${encodeURIComponent(here)}`;
+}
