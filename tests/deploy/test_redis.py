@@ -37,12 +37,19 @@ async def sign_in(store, name, now=NOW, *, names=(), **facts):
 
 async def everything(store) -> None:
     """Each duty of the store once, by the port's own words."""
-    ended, beats = asyncio.Queue(), asyncio.Event()
-    await store.start(Listener(lambda *told: ended.put_nowait(told), lambda _: beats.set(), list))
+    ended, beats, changed = asyncio.Queue(), asyncio.Event(), asyncio.Event()
+    await store.start(Listener(lambda *told: ended.put_nowait(told), lambda _: beats.set(), list, changed.set))
     async with asyncio.timeout(10):
         while not beats.is_set():
             await store.beat("a beat")
             await asyncio.sleep(0.05)
+    assert await store.admin.write(0, 1, {"* a": "true", "* b": None}, "an entry")
+    await asyncio.wait_for(changed.wait(), 10)
+    assert (await store.admin.book()).revision == 1
+    await store.admin.record("an act")
+    assert await store.admin.history(0, 10) == ("an act", "an entry")
+    await store.admin.count_events({(1, "signed_in"): 2})
+    assert await store.admin.events((1,)) == ({"signed_in": 2},)
     first, second, third = (Place(TAG, name) for name in ("first", "second", "third"))
     assert await sign_in(store, "first", names=("sid:one",)) == SignedIn(NOW)
     assert isinstance(await store.read(first, ("s",)), Record)

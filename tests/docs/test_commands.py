@@ -20,6 +20,7 @@ from support.documents import ROOT, blocks, table
 BIN = Path(sys.executable).parent
 RUN = {
     *("claims-proxy check", "claims-proxy health", "claims-proxy sessions"),
+    *("claims-proxy settings", "claims-proxy Get-CrmOrganization"),
     *("cat", "curl", "head", "install", "openssl", "make", "python3 -m venv"),
 }
 """The first words of what runs here: it reads, or writes into /etc/claims-proxy, which is a folder of the test."""
@@ -134,7 +135,9 @@ def spoken() -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize(("where", "text"), spoken(), ids=str)
 def test_the_command_and_its_options_exist(where, text):
-    words = shlex.split(text)[1:]
+    # Commands are known in any letter case.
+    command, *rest = shlex.split(text)[1:]
+    words = [command.lower(), *rest]
     plain = [word for word in words if not word.startswith("-")]
     known = options_of(plain[: 1 + isinstance(main.commands[plain[0]], click.Group)])
     assert {word for word in words if word.startswith("--")} <= known, where
