@@ -26,6 +26,7 @@ class AuditEvent(StrEnum):
     SIGNED_OUT = "signed_out"
     SESSION_EXPIRED = "session_expired"
     SESSION_REVOKED = "session_revoked"
+    BINDING_BROKEN = "binding_broken"
     REFUSED = "refused"
 
 

@@ -8,6 +8,7 @@ from hashlib import sha256
 import structlog
 
 from proxy.errors import SealBroken, StoreUnavailable
+from proxy.model.binding import DeviceKey
 from proxy.model.decision import Ending
 from proxy.model.deployment import SessionTuning
 from proxy.model.session import (
@@ -132,7 +133,7 @@ class Sessions:
         self._cache.misses += 1
         for _ in range(_ATTEMPTS):
             with self._cache.flight(key.place) as flight:
-                found = await self._store.read(key.place, (records.LISTED, records.PRIVATE))
+                found = await self._store.read(key.place, (records.LISTED, records.PRIVATE, records.DEVICE))
                 lookup = self._understand(found, key, organization)
                 # Only a live session may be news of the past; an end stays an end.
                 if flight.voided and isinstance(lookup, Live):
@@ -300,6 +301,28 @@ class Sessions:
             return records.unseal_token(found, records.ID_TOKEN, key, self._sealer)
         except SealBroken:
             _log.warning("session_seal_broken", organization=organization, error="id token")
+            return None
+
+    async def register_device(self, reference: SessionReference, organization: str, device: DeviceKey) -> bool:
+        """Bind a session to a device, once; False where it is bound or is no more. Raises StoreUnavailable."""
+        place = Place(reference.tag, reference.id_hash)
+        found = await self._store.read(place, ())
+        if not isinstance(found, Record) or found.organization != organization:
+            return False
+        done = await self._store.amend(place, records.DEVICE, records.seal_device(device, place, self._sealer))
+        self._heart.changed(place)
+        return done
+
+    async def device_of(self, reference: SessionReference, organization: str) -> DeviceKey | None:
+        """The device that a live session is bound to, as the store has it. Raises StoreUnavailable."""
+        place = Place(reference.tag, reference.id_hash)
+        found = await self._store.read(place, (records.DEVICE,))
+        if not isinstance(found, Record) or found.organization != organization:
+            return None
+        try:
+            return records.unseal_device(found, place, self._sealer)
+        except SealBroken:
+            _log.warning("session_seal_broken", organization=organization, error="device")
             return None
 
     def watch(self, session: Session, on_end: OnEnd) -> Callable[[], None]:

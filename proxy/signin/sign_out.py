@@ -123,6 +123,7 @@ class SignOutRoutes:
                 self._pages, request, "store_unreachable", sign_in=path, organization=organization.friendly_name
             )
         gone = [expire_cookie(names.session, secure=secure, same_site=organization.same_site)]
+        gone += [expire_cookie(names.device, secure=secure, same_site=organization.same_site)]
         gone += [expire_cookie(name, secure=secure, same_site=organization.same_site) for name in names.logins()]
         gone += [expire_cookie(names.cleanup, secure=secure, same_site=SameSite.NONE)]
         known = isinstance(lookup, Live | Ended)
