@@ -209,7 +209,8 @@ class DeviceRoutes:
         self._audit.record(
             AuditEvent.REFUSED,
             organization=organization.name,
-            reason=f"device_{refused.reason}",
+            reason="device_refused",
+            rule=refused.reason,
             client_address=facts.client_address,
             method=facts.method,
             path=facts.path,
