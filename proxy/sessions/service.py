@@ -24,6 +24,7 @@ from proxy.model.session import (
 )
 from proxy.model.time import Instant, Seconds
 from proxy.sealing import Sealer, to_text
+from proxy.sessions import devices
 from proxy.sessions import record as records
 from proxy.sessions.activity import ActivityWriter
 from proxy.sessions.cache import SessionCache, digest
@@ -304,26 +305,14 @@ class Sessions:
             return None
 
     async def register_device(self, reference: SessionReference, organization: str, device: DeviceKey) -> bool:
-        """Bind a session to a device, once; False where it is bound or is no more. Raises StoreUnavailable."""
-        place = Place(reference.tag, reference.id_hash)
-        found = await self._store.read(place, ())
-        if not isinstance(found, Record) or found.organization != organization:
-            return False
-        done = await self._store.amend(place, records.DEVICE, records.seal_device(device, place, self._sealer))
-        self._heart.changed(place)
+        """See `devices.register`."""
+        done = await devices.register(self._store, self._sealer, reference, organization, device)
+        self._heart.changed(Place(reference.tag, reference.id_hash))
         return done
 
     async def device_of(self, reference: SessionReference, organization: str) -> DeviceKey | None:
-        """The device that a live session is bound to, as the store has it. Raises StoreUnavailable."""
-        place = Place(reference.tag, reference.id_hash)
-        found = await self._store.read(place, (records.DEVICE,))
-        if not isinstance(found, Record) or found.organization != organization:
-            return None
-        try:
-            return records.unseal_device(found, place, self._sealer)
-        except SealBroken:
-            _log.warning("session_seal_broken", organization=organization, error="device")
-            return None
+        """See `devices.device_of`."""
+        return await devices.device_of(self._store, self._sealer, reference, organization)
 
     def watch(self, session: Session, on_end: OnEnd) -> Callable[[], None]:
         """Call `on_end` once this worker learns that the session was ended anywhere; the answer stops that."""

@@ -89,10 +89,10 @@ class Doorman:
     def is_good(self, visit: Visit) -> bool:
         """Whether a session is live; a limit that it has reached is the next request's to enforce.
 
-        So is a broken binding, which ends the session there. A device that shows no proof signs in anew.
+        Who comes from another browser, or shows no proof of the device, has none here and signs in anew.
         """
         rules = self._rules_for(visit.organization)
-        if visit.standing not in (Standing.HOLDS, Standing.BROKEN):
+        if visit.standing is not Standing.HOLDS:
             return False
         return isinstance(visit.lookup, Live) and ending(visit.lookup.session, rules, self._clock()) is None
 
@@ -105,6 +105,7 @@ class Doorman:
                 return signed_out or tombstone.reason in _OWE
             case Live(session=session):
                 reached = ending(session, rules, self._clock())
-                return reached is not None and reached.owes_credentials
+                owed = reached is not None and reached.owes_credentials
+                return owed or visit.standing is Standing.BROKEN
             case _:
                 return False

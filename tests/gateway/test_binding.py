@@ -6,10 +6,12 @@ from dataclasses import replace
 import pytest
 import structlog
 
-from proxy.model.binding import Binding
-from proxy.model.session import EndReason, Live
+from proxy.model.binding import Binding, DeviceKey
+from proxy.model.session import CannotTell, EndReason, Live
 from proxy.model.settings import TimeRules
 from proxy.policy.binding import nonce_hash, traits_of
+from proxy.sessions.device_cookie import make_device_cookie
+from support.stage import SEALER
 
 ENFORCED, RECORDED = TimeRules(binds_to_browser=True), TimeRules()
 NONCE = "n" * 43
@@ -106,3 +108,25 @@ async def test_what_binds_a_session_never_reaches_the_application(bound, ask):
     assert (await client.ask(ask(b"/", lines(OWN, cookie)))).status == 200
     [request] = one.upstream.requests
     assert request.values("Cookie") == [b"a=1; b=2"]
+
+
+async def test_a_device_that_cannot_prove_itself_while_the_store_is_away_is_not_signed_out(bound, ask, clock):
+    one = await bound(RECORDED, device=DeviceKey("{}", clock() - 900))
+    client = await one.connect()
+    for known, status in ((CannotTell(), 503), (one.sessions.known["alice"], 401)):
+        one.sessions.stored["alice"] = known
+        answer = await client.ask(ask(b"/api/data/v9.2/WhoAmI", lines(OWN)))
+        assert answer.status == status
+    assert json.loads(answer.body)["error"] == "device_unproven"
+    assert one.sessions.ended == []
+
+
+async def test_a_device_s_bound_cookie_passes_until_its_end_and_no_other_does(bound, ask, clock):
+    one = await bound(RECORDED, device=DeviceKey("{}", clock() - 900))
+    client = await one.connect()
+    good = make_device_cookie(SEALER, one.session.reference.id_hash, clock())
+    other = make_device_cookie(SEALER, "other", clock())
+    for seconds, cookie, status in ((329, good, 200), (0, other, 401), (0, good, 200), (1, good, 401)):
+        clock.advance(seconds)
+        shown = lines(OWN, f"claims-session=alice; claims-device={cookie}")
+        assert (await client.ask(ask(b"/api/data/v9.2/WhoAmI", shown))).status == status
