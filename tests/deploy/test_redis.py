@@ -48,6 +48,7 @@ async def everything(store) -> None:
     assert isinstance(await store.read(first, ("s",)), Record)
     await store.touch([Touch(first, NOW + 10)])
     assert (await store.read(first, ())).seen == NOW + 10
+    assert await store.amend(first, "d", b"a device's key")
     assert await store.find("sid:one") == (first,)
     await sign_in(store, "second", NOW + 1, authenticated_at=None, replaced="first")
     assert isinstance(await store.read(first, ()), Stone)
