@@ -34,11 +34,13 @@ from proxy.policy.application_root import is_cleanup
 from proxy.policy.organization import OrganizationTable
 from proxy.sealing import Sealer
 from proxy.sessions.event_counts import EventCounts
+from proxy.sessions.guard import BindingGuard
 from proxy.sessions.service import Sessions
 from proxy.settings.current import CurrentRules
 from proxy.settings.live import LiveSettings
 from proxy.signin.at_root import SignInAtRoot
 from proxy.signin.bearer import BearerSessions
+from proxy.signin.device import DeviceRoutes
 from proxy.signin.federation import Federation, local_metadata
 from proxy.signin.federation_sign_in import FederationSignIn
 from proxy.signin.oidc_sign_in import OidcSignIn
@@ -105,6 +107,15 @@ def wire(deployment: Deployment, lasting: Lasting, holder: contextlib.AsyncExitS
     pools = _pools(deployment, lasting, holder)
     hosts = _sign_in_hosts(deployment)
     table = OrganizationTable(deployment.organizations, deployment.listen.prefix, hosts)
+    guard = BindingGuard(deployment.binding, Sealer(deployment.secrets))
+    devices = DeviceRoutes(
+        sealer=Sealer(deployment.secrets),
+        sessions=sessions,
+        settings=deployment.binding,
+        clock=clock,
+        audit=audit,
+        mount=table.mount,
+    )
     sign_in = SignInRoutes(
         sealer=Sealer(deployment.secrets),
         sessions=sessions,
@@ -116,6 +127,8 @@ def wire(deployment: Deployment, lasting: Lasting, holder: contextlib.AsyncExitS
         audit=audit,
         prefix=deployment.listen.prefix,
         mount=table.mount,
+        guard=guard,
+        devices=devices,
     )
     sign_out = SignOutRoutes(
         sessions=sessions,
@@ -145,7 +158,7 @@ def wire(deployment: Deployment, lasting: Lasting, holder: contextlib.AsyncExitS
             return await clean_up(request, facts, organization)
         return await sign_in.wsfed(request, facts, organization)
 
-    browser = BrowserEndpoints(sessions, rules_for, clock)
+    browser = BrowserEndpoints(sessions, rules_for, clock, guard)
     endpoints: dict[str, Endpoint] = {
         "sign-in": sign_in.sign_in,
         "callback": sign_in.callback,
@@ -155,6 +168,8 @@ def wire(deployment: Deployment, lasting: Lasting, holder: contextlib.AsyncExitS
         "signed-out": sign_out.signed_out,
         "session": browser.session,
         "activity": browser.activity,
+        "device/register": devices.register,
+        "device/refresh": devices.refresh,
     }
 
     def challenge_address(organization: Organization, _facts: RequestFacts) -> BearerAddress | None:
@@ -184,6 +199,7 @@ def wire(deployment: Deployment, lasting: Lasting, holder: contextlib.AsyncExitS
         clock=clock,
         audit=audit,
         metrics=lasting.metrics,
+        guard=guard,
         sign_in_hosts=hosts,
         sign_in_at_root=SignInAtRoot(sign_in, clean_up, metadata),
         guarded={"admin": station},

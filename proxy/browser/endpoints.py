@@ -6,13 +6,15 @@ from typing import Protocol, assert_never
 
 from aiohttp import web
 
+from proxy.model.binding import Standing
 from proxy.model.organization import Organization
 from proxy.model.request import RequestFacts
-from proxy.model.session import BearerRefused, CannotTell, Ended, Live, NoSession, Session, SessionLookup
+from proxy.model.session import BearerRefused, CannotTell, Ended, EndReason, Live, NoSession, Session, SessionLookup
 from proxy.model.settings import TimeRules
 from proxy.model.time import Instant, Seconds
 from proxy.policy.limits import ending, time_left
 from proxy.sessions.cookie import cookie_names, read_cookies
+from proxy.sessions.guard import BindingCookies, BindingGuard
 
 _HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
@@ -35,10 +37,12 @@ class BrowserEndpoints:
         sessions: SessionsOfBrowser,
         rules_for: Callable[[Organization], TimeRules],
         clock: Callable[[], Instant],
+        guard: BindingGuard,
     ) -> None:
         self._sessions = sessions
         self._rules_for = rules_for
         self._clock = clock
+        self._guard = guard
 
     async def session(
         self, request: web.Request, facts: RequestFacts, organization: Organization | None
@@ -64,7 +68,8 @@ class BrowserEndpoints:
         if organization is None:
             return _json({"error": "unknown_path"}, status=404)
         names = cookie_names(organization.cookie_suffix, secure=facts.scheme == "https")
-        cookie = read_cookies(request.headers.getall("Cookie", [])).get(names.session)
+        cookies = read_cookies(request.headers.getall("Cookie", []))
+        cookie = cookies.get(names.session)
         lookup = await self._sessions.load(cookie, organization.name)
         now = self._clock()
         rules = self._rules_for(organization)
@@ -72,7 +77,9 @@ class BrowserEndpoints:
             lookup = await self._sessions.load(cookie, organization.name, past_cache=True)
         match lookup:
             case Live(session=session):
-                return self._live(session, rules, now, active=active)
+                shown = BindingCookies(cookies.get(names.nonce), cookies.get(names.device))
+                standing = self._guard.standing(session, shown, facts, rules, now)
+                return self._live(session, rules, now, standing, active=active)
             case Ended(tombstone=tombstone):
                 return _json({"state": "ended", "reason": tombstone.reason}, status=401)
             case NoSession() | BearerRefused():
@@ -83,10 +90,16 @@ class BrowserEndpoints:
             case _:
                 assert_never(lookup)
 
-    def _live(self, session: Session, rules: TimeRules, now: Instant, *, active: bool) -> web.Response:
+    def _live(
+        self, session: Session, rules: TimeRules, now: Instant, standing: Standing, *, active: bool
+    ) -> web.Response:
         ended = ending(session, rules, now)
         if ended:
             return _json({"state": "ended", "reason": ended.reason}, status=401)
+        if standing is Standing.BROKEN:
+            return _json({"state": "ended", "reason": EndReason.BINDING_BROKEN}, status=401)
+        if standing is not Standing.HOLDS:
+            return _json({"state": "none", "reason": standing}, status=401)
         if active:
             self._sessions.note_activity(session, now, rules.inactivity)
         left = time_left(session, rules, now)

@@ -6,8 +6,9 @@ from uuid import NAMESPACE_URL, uuid5
 
 from proxy.configuration.organization_schema import OrganizationKeys
 from proxy.configuration.provider_schema import ClaimKeys, ProviderKeys
-from proxy.configuration.schema import ListenKeys, ManagementKeys, Schema
-from proxy.configuration.values import networks, secret, split_address
+from proxy.configuration.schema import BindingKeys, ListenKeys, ManagementKeys, Schema
+from proxy.configuration.values import network_prefixes, networks, secret, split_address
+from proxy.model.binding import BindingSettings
 from proxy.model.deployment import Deployment, Listen, Management, Observability, SessionTuning, Tls, UpstreamTuning
 from proxy.model.organization import (
     AccessRule,
@@ -40,6 +41,7 @@ def deployment_of(keys: Schema, files: Sequence[str] = ()) -> Deployment:
         sessions=SessionTuning(**keys.sessions.model_dump()),
         upstream=UpstreamTuning(**keys.upstream.model_dump()),
         counts=keys.inactivity.counts,
+        binding=_binding(keys.binding),
         observability=Observability(**keys.observability.model_dump()),
         ca_file=keys.ca_file,
         management=_management(keys.management),
@@ -49,6 +51,11 @@ def deployment_of(keys: Schema, files: Sequence[str] = ()) -> Deployment:
         administrators=tuple(AccessRule(rule.claim, tuple(rule.values)) for rule in keys.administrators),
         stated=frozenset(keys.server_settings.model_fields_set | keys.feature_control_bits.model_fields_set),
     )
+
+
+def _binding(keys: BindingKeys) -> BindingSettings:
+    networks = network_prefixes(keys.bind_to_network) if keys.bind_to_network else None
+    return BindingSettings(keys.device_bound_sessions, networks)
 
 
 def _listen(keys: ListenKeys) -> Listen:

@@ -168,9 +168,20 @@ def _settings_are_within_bounds(data: dict[str, Any]) -> Iterator[Finding]:
             yield (*path, "system_settings", problem.setting), wrong, f"write {problem.bound}"
 
 
-def _frames_need_encryption(data: dict[str, Any]) -> Iterator[Finding]:
+def _behind_https(data: dict[str, Any]) -> bool:
     listen = _mapping(data, "listen")
-    behind_https = bool(_mapping(listen, "tls")) or bool(_list(listen.get("trusted_proxies")))
+    return bool(_mapping(listen, "tls")) or bool(_list(listen.get("trusted_proxies")))
+
+
+def _devices_need_encryption(data: dict[str, Any]) -> Iterator[Finding]:
+    if _mapping(data, "binding").get("device_bound_sessions") == "required" and not _behind_https(data):
+        wrong = "required needs https: over plain http no browser registers, and all would be refused"
+        right = "set listen.tls or listen.trusted_proxies, or write auto"
+        yield ("binding", "device_bound_sessions"), wrong, right
+
+
+def _frames_need_encryption(data: dict[str, Any]) -> Iterator[Finding]:
+    behind_https = _behind_https(data)
     for path, organization in _organizations(data):
         hosts = [str(host) for host in _list(organization.get("hosts"))]
         wanted = _mapping(organization, "session_cookie").get("same_site") == "none"
@@ -231,6 +242,7 @@ _CHECKS: tuple[Callable[[dict[str, Any]], Iterator[Finding]], ...] = (
     _proxies_are_not_everybody,
     _settings_are_within_bounds,
     _frames_need_encryption,
+    _devices_need_encryption,
     _upstream_tls_acts,
     _one_host_header_suits_all,
     _everyone_has_a_provider,

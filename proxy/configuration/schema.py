@@ -7,7 +7,16 @@ from pydantic import Field
 from proxy.configuration.base import Keys
 from proxy.configuration.organization_schema import OrganizationKeys
 from proxy.configuration.provider_schema import ProviderKeys
-from proxy.configuration.values import Address, NetworkText, PathPrefix, SecretTexts, StateUrl, Texts
+from proxy.configuration.values import (
+    Address,
+    NetworkPrefixText,
+    NetworkText,
+    PathPrefix,
+    SecretTexts,
+    StateUrl,
+    Texts,
+)
+from proxy.model.binding import DeviceBound
 from proxy.model.settings import ActivityCounts
 
 Workers = Annotated[int, Field(ge=1)]
@@ -102,8 +111,8 @@ class UpstreamKeys(Keys):
 class BindingKeys(Keys):
     """What a session is bound to."""
 
-    device_bound_sessions: Literal["auto", "required", "off"] = Field("off", description="DBSC.")
-    bind_to_network: str | None = Field(None, description="Prefix lengths such as /24,/56.")
+    device_bound_sessions: DeviceBound = Field(DeviceBound.OFF, description="DBSC: auto, required or off.")
+    bind_to_network: NetworkPrefixText | None = Field(None, description="Prefix lengths such as /24,/56.")
 
 
 class ObservabilityKeys(Keys):

@@ -9,13 +9,16 @@ from urllib.parse import SplitResult, urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 
 from proxy.configuration.words import fault
+from proxy.model.binding import NetworkPrefixes
 from proxy.model.provider import SecretText
 
 _ADDRESS = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^:\s]+):([0-9]{1,5})\Z")
 _HOST = re.compile(r"(?:[a-z0-9_-]{1,63}\.)*[a-z0-9_-]{1,63}\Z|\[[0-9a-f:.]+\]\Z")
 _PATH = re.compile(r"(?:/[A-Za-z0-9_~.-]+)+\Z")
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+\Z")
+_PREFIXES = re.compile(r"/([0-9]{1,2}) *, */([0-9]{1,3})\Z")
 _HIGHEST_PORT = 65535
+_IPV4_BITS, _IPV6_BITS = 32, 128
 _STATES = ("memory:", "redis://", "rediss://", "redis+sentinel://", "redis+cluster://")
 
 # Set by one side for the other on one connection only, or read by us: a claim there would break the request or us.
@@ -114,6 +117,13 @@ def _network(value: str) -> IPv4Network | IPv6Network:
         raise fault("is no network", "write an address or a network such as 10.1.2.0/24") from None
 
 
+def _prefixes(value: str) -> str:
+    found = _PREFIXES.match(value)
+    if not found or not (0 < int(found[1]) <= _IPV4_BITS and 0 < int(found[2]) <= _IPV6_BITS):
+        raise fault("is no pair of prefix lengths", "write IPv4's and IPv6's, such as /24,/56")
+    return value
+
+
 def _header(value: str) -> str:
     if not _HEADER.match(value):
         raise fault("is no header name", "write one such as X-Claims-Department")
@@ -146,6 +156,15 @@ Texts = Annotated[list[str], BeforeValidator(_listed, json_schema_input_type=_ON
 SecretTexts = Annotated[
     list[SecretStr], BeforeValidator(_listed, json_schema_input_type=_ONE_OR_MORE), Field(min_length=1)
 ]
+
+
+NetworkPrefixText = Annotated[str, AfterValidator(_prefixes)]
+
+
+def network_prefixes(value: str) -> NetworkPrefixes:
+    """A checked text as prefix lengths."""
+    v4, v6 = (int(part.strip().lstrip("/")) for part in value.split(","))
+    return NetworkPrefixes(v4, v6)
 
 
 def secret(value: SecretStr) -> SecretText:

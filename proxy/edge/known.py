@@ -107,7 +107,7 @@ class Known:
         if connection is None:
             return None
         facts = self._facts_of(shape, route, method)
-        judged = rules.judge(facts, way.organization, session)
+        judged = rules.judge(facts, way.organization, session, self._credentials)
         if judged is None:
             connection.give_back()
             return None
@@ -142,6 +142,7 @@ class Known:
             kind,
             caused,
             shape.user_agent,
+            browser=shape.browser,
         )
         return self._facts
 

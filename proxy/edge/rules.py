@@ -23,6 +23,7 @@ from proxy.model.principal import Principal
 from proxy.model.request import RequestKind
 from proxy.policy.access import is_anonymous
 from proxy.policy.application_root import may_be_sign_in
+from proxy.policy.binding import browser_of
 from proxy.policy.client import is_api_path, request_kind, user_caused
 from proxy.policy.target import judge_target
 
@@ -104,6 +105,7 @@ class Shape:
     forwarding: bool
     host: str
     user_agent: str
+    browser: str
     kinds: dict[tuple[str, bool], tuple[RequestKind, bool]] = field(default_factory=dict)
     passing: dict[str, tuple[bytes, bytes]] = field(default_factory=dict)
 
@@ -165,7 +167,7 @@ class Rules:
         once = len(fields) == len(head.raw) and ("cookie" in fields) == cookie
         plain = once and not any(name in fields for name in _FULL_LANE)
         names_hops = any(name in fields for name in _FORWARDING)
-        shape = Shape(head, plain, names_hops, fields["host"], fields.get("user-agent", ""))
+        shape = Shape(head, plain, names_hops, fields["host"], fields.get("user-agent", ""), browser_of(fields))
         if plain and head.length is None and not head.chunked and len(block) <= _LONGEST_SHAPE:
             if len(self._shapes) >= _MOST_SHAPES:
                 self._shapes.clear()

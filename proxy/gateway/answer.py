@@ -24,6 +24,7 @@ _PAGES_OF_REFUSALS = {
     Reason.STORE_UNREACHABLE: Page.STORE_UNAVAILABLE,
     Reason.FOREIGN_ORIGIN: Page.FORBIDDEN,
     Reason.NO_ACCESS: Page.NO_ACCESS,
+    Reason.DEVICE_UNREGISTERED: Page.DEVICE_UNREGISTERED,
 }
 # What a person may meet by a mistyped address or a planted cookie, and can do something about; the rest is for tools.
 _PAGES_OF_REFUSED_REQUESTS = {
@@ -93,7 +94,12 @@ class Answers:
             return _json(request, decision.status, decision.reason, headers)
         page = _PAGES_OF_REFUSALS.get(decision.reason, Page.FORBIDDEN)
         name = organization.friendly_name or organization.name
-        return self._pages.respond(request, page, status=decision.status, headers=headers, organization=name)
+        # A device that missed its minute registers with the next sign-in.
+        again = decision.reason is Reason.DEVICE_UNREGISTERED
+        path = self._sign_in(organization, facts.target) if again else None
+        return self._pages.respond(
+            request, page, status=decision.status, headers=headers, organization=name, sign_in=path
+        )
 
     def upstream_failed(self, request: web.Request, facts: RequestFacts, error: UpstreamError) -> web.Response:
         """504 for one that is slow, 503 for one that is full, 502 for all else."""

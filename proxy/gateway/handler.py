@@ -36,10 +36,12 @@ from proxy.observability.metrics import Metrics
 from proxy.pages.reference import REFERENCE, make_reference
 from proxy.pages.render import Pages
 from proxy.policy.application_root import may_be_sign_in
+from proxy.policy.binding import browser_of
 from proxy.policy.client import request_kind, user_caused
 from proxy.policy.organization import OrganizationTable
 from proxy.policy.peer import apparent_peer
 from proxy.policy.target import judge_head, judge_target
+from proxy.sessions.guard import BindingGuard
 
 log = structlog.get_logger("gateway")
 
@@ -88,6 +90,7 @@ class Gateway:
         clock: Callable[[], Instant],
         audit: Audit,
         metrics: Metrics,
+        guard: BindingGuard,
         sign_in_hosts: Sequence[str] = (),
         sign_in_at_root: SignInAtRoot | None = None,
         guarded: Mapping[str, GuardedEndpoint] | None = None,
@@ -101,7 +104,7 @@ class Gateway:
         self._sign_in_at_root = sign_in_at_root
         self._answers = Answers(pages, self.table, challenge_address)
         self.organizations = organizations
-        self.judge = Judge(sessions=sessions, bearer=bearer, rules_for=rules_for, clock=clock, audit=audit)
+        self.judge = Judge(sessions=sessions, bearer=bearer, rules_for=rules_for, clock=clock, audit=audit, guard=guard)
         self.sessions = sessions
         self.forwarder = Forwarder(organizations, pools, streams, hsts=self.hsts)
         self.metrics = metrics
@@ -160,6 +163,7 @@ class Gateway:
             kind=kind,
             user_caused=user_caused(request.method, request.headers, kind),
             user_agent=request.headers.get("User-Agent", ""),
+            browser=browser_of(request.headers),
         )
         if ours:
             return await self._own(request, facts, organization, ours[1], line)

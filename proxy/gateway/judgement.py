@@ -8,30 +8,39 @@ import structlog
 
 from proxy.errors import RequestRefused, StoreUnavailable
 from proxy.gateway.ports import BearerLookup, RulesFor, SessionsPort
+from proxy.model.binding import Standing
 from proxy.model.decision import Challenge, Decision, Ending, Forward, Reason, Refuse, SignIn
 from proxy.model.organization import Organization
 from proxy.model.request import RequestFacts
 from proxy.model.session import BearerRefused, CannotTell, EndReason, Live, NoSession, Session, SessionLookup
+from proxy.model.settings import TimeRules
 from proxy.model.time import Instant
 from proxy.observability.audit import Audit, AuditEvent
 from proxy.policy.access import is_anonymous
+from proxy.policy.binding import Broken
 from proxy.policy.decide import decide
 from proxy.policy.limits import ending
 from proxy.sessions.cookie import cookie_names, read_cookies
+from proxy.sessions.guard import BindingGuard
 
 log = structlog.get_logger("gateway")
 
 _NOBODY = NoSession()
 # Somebody showed who he is, and may not. That nobody is signed in is no refusal.
-_REFUSALS = frozenset({Reason.NO_ACCESS, Reason.BEARER_REFUSED})
+_REFUSALS = frozenset({Reason.NO_ACCESS, Reason.BEARER_REFUSED, Reason.DEVICE_UNPROVEN, Reason.DEVICE_UNREGISTERED})
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Credentials:
-    """What a request shows: a bearer token, which outranks any cookie, or a session cookie's value, or neither."""
+    """What a request shows: a bearer token, which outranks any cookie, or a session cookie's value, or neither.
+
+    `nonce`, `device`: the cookies that tell for whom a session is.
+    """
 
     bearer: str | None = None
     cookie: str | None = None
+    nonce: str | None = None
+    device: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +71,10 @@ def credentials_of(headers: HeaderLines, scheme: str, organization: Organization
     means, _, token = authorizations[0].partition(" ") if authorizations else ("", "", "")
     if means.lower() == "bearer":
         return Credentials(bearer=token.strip(" \t"))
-    return Credentials(cookie=cookies.get(cookie_names(organization.cookie_suffix, secure=scheme == "https").session))
+    names = cookie_names(organization.cookie_suffix, secure=scheme == "https")
+    return Credentials(
+        cookie=cookies.get(names.session), nonce=cookies.get(names.nonce), device=cookies.get(names.device)
+    )
 
 
 class Judge:
@@ -76,12 +88,14 @@ class Judge:
         rules_for: RulesFor,
         clock: Callable[[], Instant],
         audit: Audit,
+        guard: BindingGuard,
     ) -> None:
         self._sessions = sessions
         self._bearer = bearer
         self._rules_for = rules_for
         self._clock = clock
         self._audit = audit
+        self._guard = guard
 
     async def judge(self, facts: RequestFacts, organization: Organization, credentials: Credentials) -> Judged:
         """Decide, end what has reached a limit, note activity. A store that cannot tell makes it a Refuse(503)."""
@@ -90,37 +104,58 @@ class Judge:
         if not is_anonymous(organization, facts.path):
             lookup = await self._load(credentials, organization)
         now = self._clock()
-        decision = decide(facts, organization, lookup, rules, now)
-        if _ends_idle(decision) and isinstance(lookup, Live) and not lookup.from_store:
-            # Another worker may have seen the user a moment ago; only the store knows of all.
+        standing = self._standing(lookup, facts, credentials, rules, now)
+        decision = decide(facts, organization, lookup, rules, now, standing=standing)
+        unsure = _ends_idle(decision) or standing is Standing.DEVICE_UNPROVEN
+        if unsure and isinstance(lookup, Live) and not lookup.from_store:
+            # Another worker may have seen the user a moment ago; only the store knows of all. And where it is away no
+            # device can refresh its proof: that is an outage, and signs nobody out.
             lookup = await self._load(credentials, organization, past_cache=True)
             now = self._clock()
-            decision = decide(facts, organization, lookup, rules, now)
+            standing = self._standing(lookup, facts, credentials, rules, now)
+            decision = decide(facts, organization, lookup, rules, now, standing=standing)
         session = lookup.session if isinstance(lookup, Live) else None
         if decision.reason in _REFUSALS:
             rule = lookup.reason if isinstance(lookup, BearerRefused) else None
             self.record_refusal(decision, facts, organization, session, rule)
         if isinstance(decision, SignIn | Challenge) and decision.ending and session:
-            ended = await self._end(session, decision.ending, facts.client_address)
+            broken = self._broken(decision.ending, session, facts, credentials)
+            ended = await self._end(session, decision.ending, facts.client_address, broken)
             return Judged(decision if ended else Refuse(503, Reason.STORE_UNREACHABLE), None, now)
         if isinstance(decision, Forward) and decision.counts_as_activity and session:
             self._sessions.note_activity(session, now, rules.inactivity)
         return Judged(decision, session if decision.reason is Reason.SIGNED_IN else None, now)
 
-    def judge_at_once(self, facts: RequestFacts, organization: Organization, session: Session | None) -> Judged | None:
+    def judge_at_once(
+        self, facts: RequestFacts, organization: Organization, session: Session | None, credentials: Credentials
+    ) -> Judged | None:
         """As `judge`, where the worker's own copy of the session, or an anonymous path, is enough to forward.
 
         None where it is not: a session is to be loaded or ended, or somebody is to be refused.
         """
         rules = self._rules_for(organization)
         now = self._clock()
-        lookup = _NOBODY if session is None else Live(session, from_store=False)
-        decision = decide(facts, organization, lookup, rules, now)
+        lookup: SessionLookup = _NOBODY if session is None else Live(session, from_store=False)
+        standing = self._standing(lookup, facts, credentials, rules, now)
+        decision = decide(facts, organization, lookup, rules, now, standing=standing)
         if not isinstance(decision, Forward):
             return None
         if session is not None and decision.counts_as_activity:
             self._sessions.note_activity(session, now, rules.inactivity)
         return Judged(decision, session if decision.reason is Reason.SIGNED_IN else None, now)
+
+    def _standing(
+        self, lookup: SessionLookup, facts: RequestFacts, credentials: Credentials, rules: TimeRules, now: Instant
+    ) -> Standing:
+        if not isinstance(lookup, Live):
+            return Standing.HOLDS
+        return self._guard.standing(lookup.session, credentials, facts, rules, now)
+
+    def _broken(self, ended: Ending, session: Session, facts: RequestFacts, credentials: Credentials) -> Broken | None:
+        """What of its binding did not fit, where that is why a session ends."""
+        if ended.reason is not EndReason.BINDING_BROKEN or session.binding is None:
+            return None
+        return self._guard.broken_by(session.binding, credentials.nonce, facts.browser, facts.client_address)
 
     def seems_over(self, session: Session, organization: Organization) -> bool:
         """Whether a session of a connection that stays open has reached a limit, as far as its copy here tells."""
@@ -174,7 +209,7 @@ class Judge:
             return NoSession()
         return await self._sessions.load(credentials.cookie, organization.name, past_cache=past_cache)
 
-    async def _end(self, session: Session, ended: Ending, client_address: str) -> bool:
+    async def _end(self, session: Session, ended: Ending, client_address: str, broken: Broken | None = None) -> bool:
         """Whether the session is ended in the store; a bearer's was never there."""
         if session.reference is None:
             return True
@@ -185,13 +220,14 @@ class Judge:
             return False
         if by_us:
             self._audit.record(
-                AuditEvent.SESSION_EXPIRED,
+                AuditEvent.BINDING_BROKEN if broken else AuditEvent.SESSION_EXPIRED,
                 organization=session.organization,
                 principal=_name_of(session),
                 reason=ended.reason,
                 client_address=client_address,
                 session=session.reference.id_hash,
-                limit_at=ended.at,
+                limit_at=None if broken else ended.at,
+                broken=broken,
             )
         return True
 

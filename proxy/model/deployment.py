@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network
 from typing import TypeAlias
 
+from proxy.model.binding import BindingSettings
 from proxy.model.organization import AccessRule, Organization
 from proxy.model.provider import IdentityProvider, SecretText
 from proxy.model.settings import ActivityCounts, FeatureControlBits, Limits, ServerSettings
@@ -104,6 +105,7 @@ class Deployment:
     sessions: SessionTuning = field(default_factory=SessionTuning)
     upstream: UpstreamTuning = field(default_factory=UpstreamTuning)
     counts: ActivityCounts = ActivityCounts.USER_INPUT
+    binding: BindingSettings = field(default_factory=BindingSettings)
     observability: Observability = field(default_factory=Observability)
     ca_file: str | None = None
     management: Management | None = None

@@ -23,7 +23,7 @@ class RequestFacts:
     origin. `scheme`, `host`, `authority` and `client_address` are what the client used: from `Forwarded` or
     `X-Forwarded-*` only where the peer is a trusted proxy. `user_caused`: a navigation that the user caused.
     `user_agent`: the User-Agent header, empty where there is none. `is_upstream_sign_in`: WS-Federation at the root
-    that belongs to no sign-in of ours.
+    that belongs to no sign-in of ours. `browser`: its stable traits, see `policy.binding.traits_of`.
     """
 
     method: str
@@ -37,6 +37,7 @@ class RequestFacts:
     user_caused: bool = False
     user_agent: str = ""
     is_upstream_sign_in: bool = False
+    browser: str = ";;;"
 
     @property
     def origin(self) -> str:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol, TypeAlias
 
+from proxy.model.binding import Binding, DeviceKey
 from proxy.model.principal import Principal
 from proxy.model.time import Instant
 
@@ -29,6 +30,7 @@ class EndReason(StrEnum):
     SIGNED_OUT = "signed_out"
     REVOKED = "revoked"
     REPLACED = "replaced"
+    BINDING_BROKEN = "binding_broken"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,8 @@ class Session:
 
     `reference` is None for a session made from a bearer token, which is never stored; `signed_in_at` is then its `iat`.
     `signed_in_at` starts the session timeout; `token_end` bounds the session where custom timeouts are off, and a
-    bearer's always.
+    bearer's always. `binding`: the browser it is for, None for one of a time before bindings were recorded. `device`:
+    the key that its device registered.
     """
 
     reference: SessionReference | None
@@ -62,6 +65,8 @@ class Session:
     authenticated_at: Instant | None = None
     provider_session: str | None = None
     subject: str | None = None
+    binding: Binding | None = None
+    device: DeviceKey | None = None
 
     @property
     def is_bearer(self) -> bool:

@@ -83,7 +83,7 @@ class TimeRules:
     """What the settings of one organization come to, ready to be applied to a session.
 
     `session_length`: seconds, or None where the token's end decides. `inactivity`: seconds, or None where inactivity
-    is not enforced. Reminders are seconds before each end.
+    is not enforced. Reminders are seconds before each end. `binds_to_browser`: a session is refused to another browser.
     """
 
     session_length: Seconds | None = None
@@ -93,4 +93,5 @@ class TimeRules:
     counts: ActivityCounts = ActivityCounts.USER_INPUT
     exempt_kinds: frozenset[ClientKind] = EXEMPT_KINDS
     sign_out_owes_credentials: bool = False
+    binds_to_browser: bool = False
     findings: tuple[Finding, ...] = field(default=())

@@ -28,6 +28,7 @@ class AuditEvent(StrEnum):
     SESSION_REVOKED = "session_revoked"
     USER_REVOKED = "user_revoked"
     SETTING_CHANGED = "setting_changed"
+    BINDING_BROKEN = "binding_broken"
     REFUSED = "refused"
 
 

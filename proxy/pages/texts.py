@@ -22,6 +22,7 @@ class Page(StrEnum):
     SIGN_OUT = "sign_out"
     SIGNED_OUT = "signed_out"
     NO_ACCESS = "no_access"
+    DEVICE_UNREGISTERED = "device_unregistered"
     FORBIDDEN = "forbidden"
     BAD_REQUEST = "bad_request"
     NOT_FOUND = "not_found"
@@ -133,6 +134,13 @@ ENGLISH = Catalogue(
             "You have no access to this",
             "You are signed in, but your account may not open this page.",
             "Ask your administrator for access, or sign in with another account.",
+        ),
+        Page.DEVICE_UNREGISTERED: PageText(
+            "This browser cannot be used here",
+            "Your organization asks that a session be tied to this computer, and this browser did not do so within a "
+            "minute of signing in.",
+            "Sign in once more. If this page comes back, use a browser that supports device bound sessions, such as a "
+            "current Chrome or Edge, or ask your administrator.",
         ),
         Page.FORBIDDEN: PageText(
             "This was not allowed",

@@ -2,7 +2,8 @@
 
 from typing import assert_never
 
-from proxy.model.decision import Challenge, Decision, Forward, Reason, Refuse, SignIn
+from proxy.model.binding import Standing
+from proxy.model.decision import Challenge, Decision, Ending, Forward, Reason, Refuse, SignIn
 from proxy.model.organization import Organization
 from proxy.model.request import RequestFacts, RequestKind
 from proxy.model.session import BearerRefused, CannotTell, Ended, EndReason, Live, NoSession, Session, SessionLookup
@@ -18,6 +19,7 @@ _FORWARD_AND_COUNT = Forward(Reason.SIGNED_IN, counts_as_activity=True)
 _CANNOT_TELL = Refuse(503, Reason.STORE_UNREACHABLE)
 _BEARER_REFUSED = Challenge(Reason.BEARER_REFUSED)
 _NO_ACCESS = Refuse(403, Reason.NO_ACCESS)
+_DEVICE_UNREGISTERED = Refuse(403, Reason.DEVICE_UNREGISTERED)
 
 _REASONS = {
     EndReason.SESSION_TIMEOUT: Reason.SESSION_TIMEOUT,
@@ -26,6 +28,7 @@ _REASONS = {
     EndReason.SIGNED_OUT: Reason.SIGNED_OUT,
     EndReason.REVOKED: Reason.REVOKED,
     EndReason.REPLACED: Reason.REPLACED,
+    EndReason.BINDING_BROKEN: Reason.BINDING_BROKEN,
 }
 _NAVIGATIONS = frozenset({RequestKind.NAVIGATION, RequestKind.FRAMED_NAVIGATION})
 # A redirect would turn another method into GET and lose its body.
@@ -33,17 +36,24 @@ _REDIRECTED = frozenset({"GET", "HEAD"})
 
 
 def decide(
-    facts: RequestFacts, organization: Organization, lookup: SessionLookup, rules: TimeRules, now: Instant
+    facts: RequestFacts,
+    organization: Organization,
+    lookup: SessionLookup,
+    rules: TimeRules,
+    now: Instant,
+    *,
+    standing: Standing = Standing.HOLDS,
 ) -> Decision:
     """What becomes of one request of this organization at `now`.
 
     An `ending` in the answer is the caller's to carry out: the session has reached a limit and still lies in the
-    store. Whether a WebSocket's Origin is ours is the gateway's to judge.
+    store. `standing`: how the request stands to what a live session is bound to. Whether a WebSocket's Origin is ours
+    is the gateway's to judge.
     """
     if organization.anonymous and is_anonymous(organization, facts.path):
         return _ANONYMOUS
     if isinstance(lookup, Live):
-        return _decide_live(facts, organization, lookup.session, rules, now)
+        return _decide_live(facts, organization, lookup.session, rules, now, standing=standing)
     if facts.is_upstream_sign_in and organization.upstream_sign_in:
         return _UPSTREAM_SIGN_IN
     return _decide_without(facts, lookup)
@@ -64,9 +74,17 @@ def _decide_without(facts: RequestFacts, lookup: NoSession | Ended | BearerRefus
 
 
 def _decide_live(
-    facts: RequestFacts, organization: Organization, session: Session, rules: TimeRules, now: Instant
+    facts: RequestFacts,
+    organization: Organization,
+    session: Session,
+    rules: TimeRules,
+    now: Instant,
+    *,
+    standing: Standing,
 ) -> Decision:
     ended = ending(session, rules, now)
+    if ended is None and standing is not Standing.HOLDS:
+        return _decide_unbound(facts, standing, now)
     if ended is not None:
         # A bearer's client reads challenges, whatever the request looks like.
         if session.is_bearer or not _may_redirect(facts):
@@ -77,6 +95,21 @@ def _decide_live(
     if _counts(facts, rules.counts) and not session.is_bearer:
         return _FORWARD_AND_COUNT
     return _FORWARD
+
+
+def _decide_unbound(facts: RequestFacts, standing: Standing, now: Instant) -> Decision:
+    """A session cookie in the wrong hands, or in hands that do not show they are the right ones.
+
+    Another browser ends the session; a device that shows no proof does not: its owner's has one.
+    """
+    if standing is Standing.DEVICE_UNREGISTERED:
+        return _DEVICE_UNREGISTERED
+    if standing is Standing.DEVICE_UNPROVEN:
+        return _sign_in_or_challenge(facts, Reason.DEVICE_UNPROVEN)
+    broken = Ending(EndReason.BINDING_BROKEN, now, owes_credentials=True)
+    if not _may_redirect(facts):
+        return Challenge(Reason.BINDING_BROKEN, broken)
+    return SignIn(Reason.BINDING_BROKEN, facts.kind is RequestKind.FRAMED_NAVIGATION, broken)
 
 
 def _sign_in_or_challenge(facts: RequestFacts, reason: Reason) -> SignIn | Challenge:

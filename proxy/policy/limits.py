@@ -60,6 +60,8 @@ def time_rules(
         inactivity_reminder=_seconds(settings.inactivitytimeoutreminderinmins) if switches.inactivity else None,
         counts=counts,
         sign_out_owes_credentials=switches.sign_out_owes_credentials,
+        # Access token management is one switch: credentials after a sign-out, and a session for its browser alone.
+        binds_to_browser=switches.sign_out_owes_credentials,
         findings=findings,
     )
 

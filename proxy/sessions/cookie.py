@@ -14,7 +14,7 @@ from proxy.model.organization import SameSite
 LOGIN_SLOTS = 5
 """Sign-ins that one browser may have under way."""
 
-_OURS = re.compile(r"(?:__Host-)?claims-(?:session|nonce|cleanup|loop|login)(?:-[a-z0-9-]+)?\Z", re.IGNORECASE)
+_OURS = re.compile(r"(?:__Host-)?claims-(?:session|nonce|device|cleanup|loop|login)(?:-[a-z0-9-]+)?\Z", re.IGNORECASE)
 # RFC 6265, section 4.1.1: what a cookie's value may hold; ours are base64url and dots.
 _VALUE = re.compile(r"[!#-+\--:<-\[\]-~]*\Z")
 
@@ -25,6 +25,7 @@ class CookieNames:
 
     session: str
     nonce: str
+    device: str
     cleanup: str
     loop: str
     login_prefix: str
@@ -40,7 +41,8 @@ def cookie_names(suffix: str, *, secure: bool) -> CookieNames:
     prefix = "__Host-claims-" if secure else "claims-"
     return CookieNames(
         session=f"{prefix}session{suffix}",
-        nonce=f"{prefix}nonce",
+        nonce=f"{prefix}nonce{suffix}",
+        device=f"{prefix}device{suffix}",
         cleanup=f"{prefix}cleanup{suffix}",
         loop=f"{prefix}loop{suffix}",
         login_prefix=f"{prefix}login-",

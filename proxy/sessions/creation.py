@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from proxy.model.binding import Binding
 from proxy.model.principal import Principal
 from proxy.model.session import ClientKind, Session, SessionReference
 from proxy.model.settings import TimeRules
@@ -15,6 +16,7 @@ class NewSession:
 
     `counts_as_credentials`: False for a method that pays no credentials owed. `asked_for_credentials_at`: when this
     sign-in asked for credentials, None where it did not. `replaces`: the session that this browser had before.
+    `binding`: the browser that signs in.
     """
 
     organization: str
@@ -32,6 +34,7 @@ class NewSession:
     id_token: str | None = None
     refresh_token: str | None = None
     replaces: SessionReference | None = None
+    binding: Binding | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,4 +83,5 @@ def session_of(new: NewSession, place: Place, answer: SignedIn) -> Session:
         authenticated_at=new.authenticated_at,
         provider_session=new.provider_session,
         subject=new.subject,
+        binding=new.binding,
     )

@@ -12,7 +12,16 @@ from proxy.store.tasks import end_tasks
 
 _EVERY: Seconds = 2.0
 _COUNTED = frozenset(
-    {"signed_in", "sign_in_refused", "signed_out", "session_expired", "session_revoked", "user_revoked", "refused"}
+    {
+        "signed_in",
+        "sign_in_refused",
+        "signed_out",
+        "session_expired",
+        "session_revoked",
+        "user_revoked",
+        "refused",
+        "binding_broken",
+    }
 )
 _MOST_WAITING = 10_000
 

@@ -55,7 +55,7 @@ class Heart:
 
     async def start(self) -> None:
         """Listen, beat, write."""
-        await self._store.start(Listener(self.ended, self._beat_heard, self._lost, self.on_settings))
+        await self._store.start(Listener(self.ended, self._beat_heard, self._lost, self.changed, self.on_settings))
         self._spawn(self._beating())
         self._spawn(self._writing())
 
@@ -70,6 +70,10 @@ class Heart:
         self._cache.drop(place.id_hash)
         self._activity.forget(place)
         self._watches.ended(place, reason_of(reason))
+
+    def changed(self, place: Place) -> None:
+        """A session has got something that copies and loads under way do not know of."""
+        self._cache.drop(place.id_hash)
 
     async def beat(self) -> None:
         """One step: judge the beats so far and send the next."""

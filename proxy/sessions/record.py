@@ -3,6 +3,7 @@
 - `a`: name, UPN, organization, instants and kind, sealed under `secret` alone, so that administrators can list.
 - `s`: the principal's claims, sealed under `secret` and the cookie's secret; bound to the session's id and to `a`.
 - `i`, `r`: the id token and the refresh token, sealed as `s`.
+- `d`: the public key that the device registered, sealed under `secret` alone, as it comes without the cookie.
 
 The store's plain fields are copies for its scripts. `a` is what counts: a copy that differs was forged.
 """
@@ -17,13 +18,14 @@ from hashlib import sha256
 from typing import Any
 
 from proxy.errors import SealBroken
+from proxy.model.binding import Binding, DeviceKey
 from proxy.model.principal import Claim, Principal
 from proxy.model.session import ClientKind, EndReason, Session, SessionReference
 from proxy.model.time import Instant
 from proxy.sealing import Sealer, to_text
 from proxy.store.port import Place, Record
 
-LISTED, PRIVATE, ID_TOKEN, REFRESH_TOKEN = "a", "s", "i", "r"
+LISTED, PRIVATE, ID_TOKEN, REFRESH_TOKEN, DEVICE = "a", "s", "i", "r", "d"
 
 _WS2005 = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/"
 _MS2008 = "http://schemas.microsoft.com/ws/2008/06/identity/claims/"
@@ -113,6 +115,9 @@ def seal(session: Session, key: Key, sealer: Sealer, tokens: Mapping[str, str | 
     )
     private: dict[str, object] = {"k": who.key, "e": who.email, "g": who.groups, "o": who.roles}
     private |= {"p": session.provider_session, "b": session.subject, "c": [[c.type, c.value] for c in who.claims]}
+    if session.binding:
+        bound = session.binding
+        private["n"] = [bound.nonce_hash, bound.traits, bound.network, bound.at]
     context = key.place.id_hash.encode()
     fields = {
         LISTED: sealer.seal(listed, purpose="session listed", context=context),
@@ -157,7 +162,34 @@ def unseal(record: Record, key: Key, sealer: Sealer) -> Session:
         authenticated_at=summary.authenticated_at,
         provider_session=rest.get("p"),
         subject=rest.get("b"),
+        binding=_binding(rest.get("n")),
+        device=unseal_device(record, key.place, sealer),
     )
+
+
+def _binding(recorded: list[Any] | None) -> Binding | None:
+    if recorded is None:
+        return None
+    nonce_hash, traits, network, at = recorded
+    return Binding(nonce_hash, _shared_text(traits), network, at)
+
+
+def seal_device(device: DeviceKey, place: Place, sealer: Sealer) -> bytes:
+    """The sealed field of a device's key, bound to its session."""
+    return sealer.seal(_pack([device.jwk, device.registered_at]), purpose="session device", context=_whose(place))
+
+
+def unseal_device(record: Record, place: Place, sealer: Sealer) -> DeviceKey | None:
+    """The device's key in a record, None where there is none. Raises SealBroken."""
+    sealed = record.sealed.get(DEVICE)
+    if sealed is None:
+        return None
+    jwk, registered_at = _unpack(sealer.open(sealed, purpose="session device", context=_whose(place)))
+    return DeviceKey(jwk, registered_at)
+
+
+def _whose(place: Place) -> bytes:
+    return place.id_hash.encode()
 
 
 @lru_cache(_SHARED)

@@ -8,6 +8,7 @@ from hashlib import sha256
 import structlog
 
 from proxy.errors import SealBroken, StoreUnavailable
+from proxy.model.binding import DeviceKey
 from proxy.model.decision import Ending
 from proxy.model.deployment import SessionTuning
 from proxy.model.session import (
@@ -23,6 +24,7 @@ from proxy.model.session import (
 )
 from proxy.model.time import Instant, Seconds
 from proxy.sealing import Sealer, to_text
+from proxy.sessions import devices
 from proxy.sessions import record as records
 from proxy.sessions.activity import ActivityWriter
 from proxy.sessions.cache import SessionCache, digest
@@ -151,7 +153,7 @@ class Sessions:
         self._cache.misses += 1
         for _ in range(_ATTEMPTS):
             with self._cache.flight(key.place) as flight:
-                found = await self._store.read(key.place, (records.LISTED, records.PRIVATE))
+                found = await self._store.read(key.place, (records.LISTED, records.PRIVATE, records.DEVICE))
                 lookup = self._understand(found, key, organization)
                 # Only a live session may be news of the past; an end stays an end.
                 if flight.voided and isinstance(lookup, Live):
@@ -339,6 +341,16 @@ class Sessions:
         except SealBroken:
             _log.warning("session_seal_broken", organization=organization, error="id token")
             return None
+
+    async def register_device(self, reference: SessionReference, organization: str, device: DeviceKey) -> bool:
+        """See `devices.register`."""
+        done = await devices.register(self._store, self._sealer, reference, organization, device)
+        self._heart.changed(Place(reference.tag, reference.id_hash))
+        return done
+
+    async def device_of(self, reference: SessionReference, organization: str) -> DeviceKey | None:
+        """See `devices.device_of`."""
+        return await devices.device_of(self._store, self._sealer, reference, organization)
 
     def watch(self, session: Session, on_end: OnEnd) -> Callable[[], None]:
         """Call `on_end` once this worker learns that the session was ended anywhere; the answer stops that."""

@@ -1,5 +1,6 @@
 """From a provider's answer to a session, whichever protocol brought it."""
 
+import secrets
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
@@ -14,6 +15,7 @@ from proxy.model.session import CannotTell, Session, SessionLookup
 from proxy.model.settings import TimeRules
 from proxy.model.time import Instant, Seconds
 from proxy.observability.audit import Audit, AuditEvent
+from proxy.policy.binding import bind, is_nonce
 from proxy.policy.client import client_kind
 from proxy.sealing import Sealer
 from proxy.sessions.cookie import set_cookie
@@ -22,7 +24,9 @@ from proxy.signin import login_state as login
 from proxy.signin import loop
 from proxy.signin.answers import SignInFault, reason_of, redirect, with_cookies
 from proxy.signin.cleanup import seal_cleanup
+from proxy.signin.departure import nonce_cookie
 from proxy.signin.desk import Desk
+from proxy.signin.device import DeviceRoutes
 from proxy.signin.protocol import Proof, SignInProtocol
 from proxy.signin.visit import Doorman, Visit
 
@@ -59,6 +63,7 @@ class Completion:
         desk: Desk,
         clock: Callable[[], Instant],
         audit: Audit,
+        devices: DeviceRoutes,
     ) -> None:
         self._sealer = sealer
         self._sessions = sessions
@@ -68,6 +73,7 @@ class Completion:
         self._desk = desk
         self._clock = clock
         self._audit = audit
+        self._devices = devices
 
     async def complete(
         self, visit: Visit, state: login.LoginState, answer: Mapping[str, str], *, look_again: str | None = None
@@ -115,10 +121,11 @@ class Completion:
         question = self._desk.departures.question(visit, held, ask_for_credentials=state.asked_at is not None)
         proof = await provider.prove(answer, question, self._clock())
         await self._use_up(proof, provider)
-        made = await self._sessions.create(self._new_session(visit, state, held, proof))
+        nonce = _browser(visit, held)
+        made = await self._sessions.create(self._new_session(visit, state, held, proof, nonce))
         if isinstance(made, CredentialsOwed):
             return await self._ask_once_more(visit, state, proof.token)
-        return self._arrive(visit, state, made)
+        return self._arrive(visit, state, made, nonce)
 
     async def _use_up(self, proof: Proof, provider: SignInProtocol) -> None:
         """A token that a browser brings is taken once; what cannot be told is refused, for the store is not asked."""
@@ -129,16 +136,19 @@ class Completion:
             name = proof.token.principal.upn or proof.token.principal.name
             raise SignInRefused("replayed", "this token was used before", principal=name)
 
-    def _new_session(self, visit: Visit, state: login.LoginState, held: login.LoginSecrets, proof: Proof) -> NewSession:
+    def _new_session(
+        self, visit: Visit, state: login.LoginState, held: login.LoginSecrets, proof: Proof, nonce: str
+    ) -> NewSession:
         organization, token = visit.organization, proof.token
         settings = self._providers[organization.identity_provider].settings
         windows = not _WINDOWS.isdisjoint(method.casefold() for method in token.methods)
         # Our own identifier says nothing of the client: every browser's token carries it.
         client = token.client_id if token.client_id != settings.client_id else None
+        facts, now = visit.facts, self._clock()
         return NewSession(
             organization=organization.name,
             principal=token.principal,
-            now=self._clock(),
+            now=now,
             token_end=token.ends_at,
             authenticated_at=token.authenticated_at,
             counts_as_credentials=settings.windows_counts_as_credentials or not windows,
@@ -153,6 +163,7 @@ class Completion:
             id_token=proof.id_token,
             refresh_token=None,
             replaces=visit.replaces or held.replaces,
+            binding=bind(nonce, facts.browser, facts.client_address, self._devices.settings, now),
         )
 
     async def _ask_once_more(self, visit: Visit, state: login.LoginState, token: VerifiedToken) -> web.StreamResponse:
@@ -163,7 +174,7 @@ class Completion:
             raise SignInRefused(reason, detail, principal=token.principal.upn or token.principal.name)
         return await self._desk.leave(visit, state.return_to, ask_for_credentials=True, again=state)
 
-    def _arrive(self, visit: Visit, state: login.LoginState, made: Created) -> web.StreamResponse:
+    def _arrive(self, visit: Visit, state: login.LoginState, made: Created, nonce: str) -> web.StreamResponse:
         session = made.session
         self._audit.record(
             AuditEvent.SIGNED_IN,
@@ -177,11 +188,14 @@ class Completion:
         same_site = visit.organization.same_site
         cookies = [
             set_cookie(visit.names.session, made.cookie, secure=visit.secure, same_site=same_site),
+            nonce_cookie(visit, nonce),
             self._desk.expired_login(visit, state),
             self._desk.loop_cookie(visit, loops),
             *self._cleanup(visit, session),
         ]
-        return redirect(303 if visit.request.method == "POST" else 302, state.return_to, cookies)
+        response = redirect(303 if visit.request.method == "POST" else 302, state.return_to, cookies)
+        response.headers.update(self._devices.invitation(visit, session))
+        return response
 
     def _cleanup(self, visit: Visit, session: Session) -> list[str]:
         """What names the session where the provider has it ended from a frame of its own (wsignoutcleanup1.0)."""
@@ -218,3 +232,15 @@ class Completion:
         response = self._desk.failed(visit, reason, state.return_to)
         kept = reason in ("store_unreachable", "other_browser")
         return response if kept else with_cookies(response, [self._desk.expired_login(visit, state)])
+
+
+def _browser(visit: Visit, held: login.LoginSecrets) -> str:
+    """The nonce of the browser that signs in: the one it shows, else the one that it left with.
+
+    Tabs that left at once each made one, and the cookie is the last one's; what a session records is set once more with
+    its own cookie, so that the two go together. A cookie of before has none: then it is made here.
+    """
+    shown = visit.cookies.get(visit.names.nonce)
+    if shown is not None and is_nonce(shown):
+        return shown
+    return held.browser if is_nonce(held.browser) else secrets.token_urlsafe(32)

@@ -1,5 +1,6 @@
 """Sending a browser to its provider: the question, and the cookie that ties the answer to this browser."""
 
+import secrets
 from collections.abc import Callable, Mapping
 
 from aiohttp import web
@@ -8,12 +9,15 @@ from proxy.model.organization import SameSite
 from proxy.model.provider import IdentityProvider
 from proxy.model.request import RequestFacts
 from proxy.model.time import Instant
+from proxy.policy.binding import is_nonce
 from proxy.sealing import Sealer
 from proxy.sessions.cookie import set_cookie
 from proxy.signin import login_state as login
 from proxy.signin.answers import redirect
 from proxy.signin.protocol import Question, SignInProtocol
 from proxy.signin.visit import Visit
+
+_NONCE_BYTES = 32
 
 
 class Departures:
@@ -42,7 +46,9 @@ class Departures:
         """
         now = self._clock()
         provider = self._providers[visit.organization.identity_provider]
-        held = login.start_login(now, visit.replaces)
+        shown = visit.cookies.get(visit.names.nonce)
+        nonce = shown if shown and is_nonce(shown) else secrets.token_urlsafe(_NONCE_BYTES)
+        held = login.start_login(now, visit.replaces, nonce)
         slot = again.slot if again else login.free_slot(visit.cookies, visit.names, self._sealer)
         state = login.LoginState(
             login_id=held.login_id,
@@ -64,7 +70,7 @@ class Departures:
             same_site=SameSite.NONE if provider.posts else SameSite.LAX,
             max_age=int(login.LOGIN_SECONDS),
         )
-        return redirect(302, url, [cookie])
+        return redirect(302, url, [cookie] if nonce == shown else [cookie, nonce_cookie(visit, nonce)])
 
     def question(self, visit: Visit, held: login.LoginSecrets, *, ask_for_credentials: bool) -> Question:
         """What the provider is asked, and what its answer is judged by.
@@ -79,6 +85,11 @@ class Departures:
             realm=visit.organization.realm or provider.settings.realm,
             ask_for_credentials=ask_for_credentials,
         )
+
+
+def nonce_cookie(visit: Visit, nonce: str) -> str:
+    """The Set-Cookie value of the browser's binding."""
+    return set_cookie(visit.names.nonce, nonce, secure=visit.secure, same_site=visit.organization.same_site)
 
 
 def sign_in_origin(settings: IdentityProvider, facts: RequestFacts) -> str:

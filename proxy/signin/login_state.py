@@ -44,16 +44,20 @@ class LoginState:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class LoginSecrets:
-    """What the login cookie holds: PKCE verifier, nonce, and the session that the browser had before."""
+    """What the login cookie holds: PKCE verifier, nonce, and the session that the browser had before.
+
+    `browser`: the value of its nonce cookie, which a POST from another site does not bring; empty in one of before.
+    """
 
     login_id: str
     verifier: str
     nonce: str
     started_at: Instant
     replaces: SessionReference | None = None
+    browser: str = ""
 
 
-def start_login(now: Instant, replaces: SessionReference | None) -> LoginSecrets:
+def start_login(now: Instant, replaces: SessionReference | None, browser: str = "") -> LoginSecrets:
     """Secrets of a fresh sign-in: 256 bits each for verifier and nonce, 128 for the id."""
     return LoginSecrets(
         login_id=secrets.token_urlsafe(16),
@@ -61,6 +65,7 @@ def start_login(now: Instant, replaces: SessionReference | None) -> LoginSecrets
         nonce=secrets.token_urlsafe(32),
         started_at=now,
         replaces=replaces,
+        browser=browser,
     )
 
 
@@ -112,7 +117,7 @@ def seal_secrets(sealer: Sealer, held: LoginSecrets) -> str:
     """The login cookie's value."""
     replaces = [held.replaces.tag, held.replaces.id_hash] if held.replaces else None
     return sealer.seal_text(
-        _pack([held.login_id, held.verifier, held.nonce, held.started_at, replaces]), purpose=_COOKIE
+        _pack([held.login_id, held.verifier, held.nonce, held.started_at, replaces, held.browser]), purpose=_COOKIE
     )
 
 
@@ -121,10 +126,11 @@ def open_secrets(sealer: Sealer, value: str | None) -> LoginSecrets | None:
     if not value:
         return None
     try:
-        login_id, verifier, nonce, started_at, replaces = json.loads(sealer.open_text(value, purpose=_COOKIE))
+        login_id, verifier, nonce, started_at, replaces, *more = json.loads(sealer.open_text(value, purpose=_COOKIE))
     except (SealBroken, ValueError):
         return None
-    return LoginSecrets(login_id, verifier, nonce, started_at, SessionReference(*replaces) if replaces else None)
+    before = SessionReference(*replaces) if replaces else None
+    return LoginSecrets(login_id, verifier, nonce, started_at, before, *more[:1])
 
 
 def _pack(values: list[object]) -> bytes:

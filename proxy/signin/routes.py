@@ -17,12 +17,14 @@ from proxy.observability.audit import Audit
 from proxy.pages.render import Page, Pages
 from proxy.policy.return_url import safe_return
 from proxy.sealing import Sealer
+from proxy.sessions.guard import BindingGuard
 from proxy.signin import login_state as login
 from proxy.signin import loop
 from proxy.signin.answers import redirect, sign_in_path, with_cookies
 from proxy.signin.completion import Completion, SignInSessions
 from proxy.signin.departure import Departures
 from proxy.signin.desk import Desk
+from proxy.signin.device import DeviceRoutes
 from proxy.signin.protocol import SignInProtocol
 from proxy.signin.visit import Doorman, Visit
 
@@ -47,13 +49,15 @@ class SignInRoutes:
         audit: Audit,
         prefix: str,
         mount: Callable[[Organization], str],
+        guard: BindingGuard,
+        devices: DeviceRoutes,
     ) -> None:
         self._sealer = sealer
         self._providers = providers
         self._organizations = organizations
         self._pages = pages
         self._prefix = prefix
-        self._doorman = Doorman(sessions, rules_for, clock)
+        self._doorman = Doorman(sessions, rules_for, clock, guard)
         departures = Departures(sealer, providers, clock, prefix)
         self._desk = Desk(sealer=sealer, departures=departures, pages=pages, clock=clock, audit=audit, mount=mount)
         self._completion = Completion(
@@ -65,6 +69,7 @@ class SignInRoutes:
             desk=self._desk,
             clock=clock,
             audit=audit,
+            devices=devices,
         )
 
     async def sign_in(

@@ -105,7 +105,8 @@ class SignOutRoutes:
     async def _end(self, request: web.Request, facts: RequestFacts, organization: Organization) -> web.StreamResponse:
         secure = facts.scheme == "https"
         names = cookie_names(organization.cookie_suffix, secure=secure)
-        cookie = read_cookies(request.headers.getall("Cookie", [])).get(names.session)
+        cookies = read_cookies(request.headers.getall("Cookie", []))
+        cookie = cookies.get(names.session)
         # Past the cache: an idle limit that was reached owes credentials, and only the store knows whether it was.
         lookup = await self._sessions.load(cookie, organization.name, past_cache=True)
         id_token, ended = None, not isinstance(lookup, CannotTell)
@@ -123,6 +124,8 @@ class SignOutRoutes:
                 self._pages, request, "store_unreachable", sign_in=path, organization=organization.friendly_name
             )
         gone = [expire_cookie(names.session, secure=secure, same_site=organization.same_site)]
+        if names.device in cookies:
+            gone += [expire_cookie(names.device, secure=secure, same_site=organization.same_site)]
         gone += [expire_cookie(name, secure=secure, same_site=organization.same_site) for name in names.logins()]
         gone += [expire_cookie(names.cleanup, secure=secure, same_site=SameSite.NONE)]
         known = isinstance(lookup, Live | Ended)

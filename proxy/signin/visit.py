@@ -6,6 +6,7 @@ from typing import Protocol
 
 from aiohttp import web
 
+from proxy.model.binding import Standing
 from proxy.model.organization import Organization
 from proxy.model.request import RequestFacts
 from proxy.model.session import Ended, EndReason, Live, Session, SessionLookup, SessionReference
@@ -13,8 +14,9 @@ from proxy.model.settings import TimeRules
 from proxy.model.time import Instant
 from proxy.policy.limits import ending
 from proxy.sessions.cookie import CookieNames, cookie_names, read_cookies
+from proxy.sessions.guard import BindingCookies, BindingGuard
 
-_OWE = frozenset({EndReason.SESSION_TIMEOUT, EndReason.INACTIVITY_TIMEOUT, EndReason.REVOKED})
+_OWE = frozenset({EndReason.SESSION_TIMEOUT, EndReason.INACTIVITY_TIMEOUT, EndReason.REVOKED, EndReason.BINDING_BROKEN})
 
 
 class LoadsSessions(Protocol):
@@ -34,6 +36,7 @@ class Visit:
     names: CookieNames
     cookies: Mapping[str, str]
     lookup: SessionLookup
+    standing: Standing
 
     @property
     def secure(self) -> bool:
@@ -42,8 +45,10 @@ class Visit:
 
     @property
     def replaces(self) -> SessionReference | None:
-        """The session that this browser has and that a sign-in ends."""
-        return self.lookup.session.reference if isinstance(self.lookup, Live) else None
+        """The session that this browser has and that a sign-in ends. One that may be another's is not ended so."""
+        if not isinstance(self.lookup, Live) or self.standing is not Standing.HOLDS:
+            return None
+        return self.lookup.session.reference
 
 
 class Doorman:
@@ -54,10 +59,12 @@ class Doorman:
         sessions: LoadsSessions,
         rules_for: Callable[[Organization], TimeRules],
         clock: Callable[[], Instant],
+        guard: BindingGuard,
     ) -> None:
         self._sessions = sessions
         self._rules_for = rules_for
         self._clock = clock
+        self._guard = guard
 
     async def visit(self, request: web.Request, facts: RequestFacts, organization: Organization) -> Visit:
         """The request as a visit. Raises RequestRefused where one of our cookies comes twice."""
@@ -68,15 +75,25 @@ class Doorman:
         if isinstance(lookup, Live) and not lookup.from_store and self._is_idle(lookup.session, organization):
             # Another worker may have seen the user a moment ago; only the store knows of all.
             lookup = await self._sessions.load(cookie, organization.name, past_cache=True)
-        return Visit(request, facts, organization, names, cookies, lookup)
+        standing = Standing.HOLDS
+        if isinstance(lookup, Live):
+            shown = BindingCookies(cookies.get(names.nonce), cookies.get(names.device))
+            rules = self._rules_for(organization)
+            standing = self._guard.standing(lookup.session, shown, facts, rules, self._clock())
+        return Visit(request, facts, organization, names, cookies, lookup, standing)
 
     def _is_idle(self, session: Session, organization: Organization) -> bool:
         reached = ending(session, self._rules_for(organization), self._clock())
         return reached is not None and reached.reason is EndReason.INACTIVITY_TIMEOUT
 
     def is_good(self, visit: Visit) -> bool:
-        """Whether a session is live; a limit that it has reached is the next request's to enforce."""
+        """Whether a session is live; a limit that it has reached is the next request's to enforce.
+
+        Who comes from another browser, or shows no proof of the device, has none here and signs in anew.
+        """
         rules = self._rules_for(visit.organization)
+        if visit.standing is not Standing.HOLDS:
+            return False
         return isinstance(visit.lookup, Live) and ending(visit.lookup.session, rules, self._clock()) is None
 
     def owes(self, visit: Visit) -> bool:
@@ -88,6 +105,7 @@ class Doorman:
                 return signed_out or tombstone.reason in _OWE
             case Live(session=session):
                 reached = ending(session, rules, self._clock())
-                return reached is not None and reached.owes_credentials
+                owed = reached is not None and reached.owes_credentials
+                return owed or visit.standing is Standing.BROKEN
             case _:
                 return False

@@ -55,7 +55,7 @@ class MemoryStore:
 
     def _changed(self) -> None:
         if self._listener:
-            self._listener.changed()
+            self._listener.settings()
 
     async def start(self, listener: Listener) -> None:
         """Begin to tell `listener`."""
@@ -120,6 +120,17 @@ class MemoryStore:
             known = mine.sessions.get(touch.place.id_hash) if mine else None
             if mine and known and known.seen < touch.seen:
                 mine.sessions[touch.place.id_hash] = replace(known, seen=touch.seen)
+
+    async def amend(self, place: Place, name: str, sealed: bytes) -> bool:
+        """As the port says."""
+        mine = self._tags.get(place.tag)
+        known = mine.sessions.get(place.id_hash) if mine else None
+        if mine is None or known is None or name in known.sealed:
+            return False
+        mine.sessions[place.id_hash] = replace(known, sealed={**known.sealed, name: sealed})
+        if self._listener:
+            self._listener.changed(place)
+        return True
 
     async def end(self, order: EndOrder) -> bool:
         """As the port says."""

@@ -138,13 +138,15 @@ class Listener:
     """Who hears of ended sessions.
 
     `ended(place, reason)`: one ended, anywhere. `beat(name)`: a heartbeat of one's own came back. `lost()`: messages
-    may have been missed. `changed()`: settings were changed.
+    may have been missed. `changed(place)`: a session that lives was amended, anywhere. `settings()`: settings were
+    changed.
     """
 
     ended: Callable[[Place, str], None]
     beat: Callable[[str], None]
     lost: Callable[[], None]
-    changed: Callable[[], None] = lambda: None
+    changed: Callable[[Place], None] = field(default=lambda _place: None)
+    settings: Callable[[], None] = field(default=lambda: None)
 
 
 class SessionStore(Protocol):
@@ -188,6 +190,9 @@ class SessionStore(Protocol):
 
     async def touch(self, touches: Sequence[Touch]) -> None:
         """Move last activities forward, never back; a session that is no more stays so."""
+
+    async def amend(self, place: Place, name: str, sealed: bytes) -> bool:
+        """Write one more sealed field, once, and tell all; False where it is there or the session is no more."""
 
     async def end(self, order: EndOrder) -> bool:
         """End one session and tell all; False where it had ended before or was active after `seen_at_most`."""

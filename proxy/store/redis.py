@@ -28,10 +28,11 @@ from proxy.store.port import (
     Stone,
     Touch,
 )
-from proxy.store.redis_admin import CHANGED, RedisAdmin
+from proxy.store.redis_admin import CHANGED as SETTINGS_CHANGED
+from proxy.store.redis_admin import RedisAdmin
 from proxy.store.tasks import end_tasks
 
-_ENDED = "claims:ended"
+_ENDED, _CHANGED = "claims:ended", "claims:changed"
 _EVERYWHERE = "claims:organizations"
 _PLAIN = ("t", "at", "org", "p", "seen")
 _RECONNECT_AFTER = 0.25
@@ -122,6 +123,10 @@ class RedisStore:
         if touches:
             await self._link.script_all("touch", [(_session(touch.place), repr(touch.seen)) for touch in touches])
 
+    async def amend(self, place: Place, name: str, sealed: bytes) -> bool:
+        """As the port says."""
+        return bool(await self._link.script("amend", _sessions(place.tag), place.id_hash, name, sealed))
+
     async def end(self, order: EndOrder) -> bool:
         """As the port says."""
         at_most = "" if order.seen_at_most is None else repr(order.seen_at_most)
@@ -210,7 +215,7 @@ class RedisStore:
         """Until the connection breaks, or is silent: one that was cut without a word never says so by itself."""
         now = asyncio.get_running_loop().time
         async with self._subscription.pubsub() as channel:
-            await channel.subscribe(_ENDED, CHANGED, self._beats)
+            await channel.subscribe(_ENDED, _CHANGED, SETTINGS_CHANGED, self._beats)
             if not self._hears:
                 _log.info("store_reached_again")
             self._hears, heard_at = True, now()
@@ -229,10 +234,13 @@ class RedisStore:
         if channel == self._beats:
             listener.beat(data)
             return
-        if channel == CHANGED:
-            listener.changed()
+        if channel == SETTINGS_CHANGED:
+            listener.settings()
             return
         tag, _, rest = data.partition(" ")
+        if channel == _CHANGED:
+            listener.changed(Place(tag, rest))
+            return
         id_hash, _, reason = rest.partition(" ")
         listener.ended(Place(tag, id_hash), reason)
 

@@ -27,15 +27,16 @@ class Jws:
     payload: bytes
 
 
-def verify_jws(token: str, keys: KeySet, algorithms: Sequence[str]) -> Jws:
+def verify_jws(token: str, keys: KeySet, algorithms: Sequence[str], *, brings_key: bool = False) -> Jws:
     """Verify a compact JWS with one of our keys.
 
     `algorithms`: those that its sender may use; what we do not know among them, `none` and all symmetric ones, is never
-    accepted. A chain in `x5c` is not looked at: trust is the published key. Raises TokenRefused (`size`, `parts`,
-    `encoding`, `json`, `header`, `algorithm`, `key_algorithm`, `key_ambiguous`, `signature`) and UnknownKey.
+    accepted. `brings_key`: the header may hold the `jwk` that `keys` were made of. A chain in `x5c` is not looked at:
+    trust is the published key. Raises TokenRefused (`size`, `parts`, `encoding`, `json`, `header`, `algorithm`,
+    `key_algorithm`, `key_ambiguous`, `signature`) and UnknownKey.
     """
     header, payload, signature, signed = _take_apart(token)
-    algorithm = _algorithm(header, algorithms)
+    algorithm = _algorithm(header, algorithms, brings_key=brings_key)
     key = keys.find(header, algorithm)
     try:
         verified = jwt.get_algorithm_by_name(algorithm).verify(signed, key.public, signature)
@@ -60,9 +61,9 @@ def _take_apart(token: str) -> tuple[dict[str, object], bytes, bytes, bytes]:
     return parse_part(header), payload, signature, signed
 
 
-def _algorithm(header: Mapping[str, object], algorithms: Sequence[str]) -> str:
+def _algorithm(header: Mapping[str, object], algorithms: Sequence[str], *, brings_key: bool) -> str:
     for member in _FORBIDDEN_MEMBERS:
-        if member in header:
+        if member in header and not (brings_key and member == "jwk"):
             raise TokenRefused("header", f"a header member that is never accepted: {member}")
     algorithm = header.get("alg")
     if not isinstance(algorithm, str) or algorithm not in SHAPES or algorithm not in algorithms:

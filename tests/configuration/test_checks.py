@@ -69,6 +69,19 @@ def change(text: str, old: str, new: str) -> str:
             "    upstream_health: {path: /status}\n",
             "does not begin with a slash",
         ),
+        (
+            "binding: {device_bound_sessions: required}\n",
+            "binding: {device_bound_sessions: required}\nlisten: {tls: {certificate: a, key: b}}\n",
+            "required needs https",
+        ),
+        *(
+            (
+                f"binding: {{bind_to_network: '{bad}'}}\n",
+                "binding: {bind_to_network: '/24,/56'}\n",
+                "is no pair of prefix",
+            )
+            for bad in ("/24", "24,56", "/33,/56", "/24,/129", "/0,/56", "/24,/56,/8")
+        ),
         ("    upstream_tls: {certificate: a.crt}\n", "    upstream_tls: {}\n", "has a certificate without its key"),
         ("    path: /contoso/\n", "    path: /contoso\n", "is no path prefix"),
         ("    anonymous: [public]\n", "    anonymous: [/public]\n", "does not begin with a slash"),
@@ -116,7 +129,6 @@ def test_dangers_are_named_beside_faults_of_other_keys(faults, good):
     ("more", "says"),
     [
         ("    browser: {inject: documents}\n", "inject: is not supported by this version; write none"),
-        ("binding: {device_bound_sessions: auto}\n", "is not supported by this version; write off"),
     ],
 )
 def test_what_would_not_act_is_refused_in_so_many_words(faults, good, more, says):

@@ -38,7 +38,7 @@ async def sign_in(store, name, now=NOW, *, names=(), **facts):
 async def everything(store) -> None:
     """Each duty of the store once, by the port's own words."""
     ended, beats, changed = asyncio.Queue(), asyncio.Event(), asyncio.Event()
-    await store.start(Listener(lambda *told: ended.put_nowait(told), lambda _: beats.set(), list, changed.set))
+    await store.start(Listener(lambda *told: ended.put_nowait(told), lambda _: beats.set(), list, settings=changed.set))
     async with asyncio.timeout(10):
         while not beats.is_set():
             await store.beat("a beat")
@@ -55,6 +55,7 @@ async def everything(store) -> None:
     assert isinstance(await store.read(first, ("s",)), Record)
     await store.touch([Touch(first, NOW + 10)])
     assert (await store.read(first, ())).seen == NOW + 10
+    assert await store.amend(first, "d", b"a device's key")
     assert await store.find("sid:one") == (first,)
     await sign_in(store, "second", NOW + 1, authenticated_at=None, replaced="first")
     assert isinstance(await store.read(first, ()), Stone)

@@ -4,6 +4,7 @@ from dataclasses import replace
 import pytest
 
 from proxy.errors import SealBroken
+from proxy.model.binding import Binding, DeviceKey
 from proxy.model.principal import Claim, Principal
 from proxy.model.session import ClientKind, Session, SessionReference
 from proxy.sealing import Sealer
@@ -58,6 +59,10 @@ SESSION = Session(
     "Zf0nqxZXyDxBOz8FV8h4sVdVnmcMA0v6k0c3D4jB7q8=",
 )
 
+BINDING = Binding("q83vEjRWeJq83vEjRWeJqg", "Chromium,Microsoft Edge;Windows;edge;windows", "203.0.113.0/24", NOW)
+BOUND = replace(SESSION, binding=BINDING)
+DEVICE = DeviceKey('{"crv":"P-256","kty":"EC","x":"Z7aa","y":"vRFc"}', NOW + 2)
+
 
 def record(**changes) -> Record:
     sealed = records.seal(SESSION, KEY, SEALER, {records.ID_TOKEN: "eyJ.eyJ.sig", records.REFRESH_TOKEN: None})
@@ -70,8 +75,26 @@ def test_a_session_opens_as_it_was_sealed():
     assert records.unseal_token(record(), records.REFRESH_TOKEN, KEY, SEALER) is None
 
 
+def test_a_binding_is_part_of_it_and_a_record_of_before_has_none():
+    bound = replace(record(), sealed=records.seal(BOUND, KEY, SEALER, {}))
+    assert records.unseal(bound, KEY, SEALER) == BOUND
+    assert records.unseal(record(), KEY, SEALER).binding is None
+
+
+def test_a_device_s_key_opens_without_the_cookie_and_for_its_own_session_alone():
+    sealed = records.seal_device(DEVICE, KEY.place, SEALER)
+    bound = replace(record(), sealed={**record().sealed, records.DEVICE: sealed})
+    assert records.unseal_device(bound, KEY.place, SEALER) == DEVICE
+    assert records.unseal(bound, KEY, SEALER) == replace(SESSION, device=DEVICE)
+    assert records.unseal_device(record(), KEY.place, SEALER) is None
+    with pytest.raises(SealBroken):
+        records.unseal_device(bound, Place(KEY.place.tag, "other"), SEALER)
+    with pytest.raises(SealBroken):
+        records.unseal(replace(bound, sealed={**bound.sealed, records.DEVICE: b"forged"}), KEY, SEALER)
+
+
 def test_ten_claims_of_crm_s_kind_take_at_most_1024_bytes():
-    sealed = records.seal(SESSION, KEY, SEALER, {})
+    sealed = records.seal(BOUND, KEY, SEALER, {})
     plain = {"p": f"{NOW!r} {NOW!r} 0 contoso", "seen": repr(NOW)}
     size = sum(len(name) + len(value) for name, value in (sealed | plain).items())
     print(f"record: {size} bytes")
@@ -130,7 +153,9 @@ def test_the_store_learns_no_part_of_the_cookie_that_opens_anything():
 
 async def test_redis_itself_needs_at_most_1024_bytes_for_such_a_session(workers):
     desk, _ = workers
-    created = await desk.sign_in(principal=SESSION.principal, provider_session="sid", subject=SESSION.subject)
+    created = await desk.sign_in(
+        principal=SESSION.principal, provider_session="sid", subject=SESSION.subject, binding=BINDING
+    )
     place = created.session.reference
     used = await desk.store._link.run("MEMORY", "USAGE", f"claims:{{{place.tag}}}:session:{place.id_hash}")
     print(f"record in Redis: {used} bytes")

@@ -60,7 +60,7 @@ def store() -> MemoryStore:
 async def live(store, clock):
     """Settings that follow their store."""
     settings = LiveSettings(store.admin, clock)
-    await store.start(Listener(lambda *_: None, lambda _: None, list, settings.changed))
+    await store.start(Listener(lambda *_: None, lambda _: None, list, settings=settings.changed))
     await settings.start()
     yield settings
     await settings.close()

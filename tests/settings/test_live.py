@@ -60,7 +60,7 @@ async def test_a_change_elsewhere_is_heard_over_redis(redis_url, deployment, clo
     stores = [store_for(redis_url, None, retention=86_400.0) for _ in range(2)]
     here, there = (LiveSettings(store.admin, clock) for store in stores)
     clean = asyncio.Event()
-    await stores[1].start(Listener(lambda *_: None, lambda _: clean.set(), list, there.changed))
+    await stores[1].start(Listener(lambda *_: None, lambda _: clean.set(), list, settings=there.changed))
     await there.start()
     while not clean.is_set():
         await stores[1].beat("x")

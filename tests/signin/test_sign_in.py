@@ -28,8 +28,7 @@ async def test_a_sign_in_asks_with_pkce_and_a_state_and_nonce_of_its_own(world, 
 async def test_a_login_cookie_is_for_ten_minutes_and_no_script(world, browser, steps):
     one = steps(await world())
     await one.start(browser)
-    (cookie,) = browser.hops[-1].set_cookies
-    assert re.match("claims-login-[0-4]=", cookie)
+    (cookie,) = [each for each in browser.hops[-1].set_cookies if re.match("claims-login-[0-4]=", each)]
     attributes = {part.strip().lower() for part in cookie.split(";")[1:]}
     assert {"path=/", "httponly", "samesite=lax", "max-age=600"} <= attributes
 

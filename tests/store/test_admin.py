@@ -62,7 +62,7 @@ async def test_what_happened_adds_up_by_bucket_and_name(kept):
 async def test_a_change_is_told_and_a_refused_one_is_not(ledger):
     told = asyncio.Queue()
     heard = asyncio.Event()
-    listener = Listener(lambda *_: None, lambda _: heard.set(), list, lambda: told.put_nowait(True))
+    listener = Listener(lambda *_: None, lambda _: heard.set(), list, settings=lambda: told.put_nowait(True))
     await ledger.store.start(listener)
     while not heard.is_set():
         await ledger.store.beat("beat")

@@ -56,6 +56,30 @@ async def test_a_session_that_the_store_lost_is_ended_all_the_same(ledger):
     assert isinstance(await ledger.read(place), Stone)
 
 
+async def test_a_session_is_amended_once_and_all_hear_of_it(ledger):
+    place, told = await ledger.sign_in(), asyncio.Queue()
+    beats = asyncio.Event()
+    listener = Listener(lambda *_: None, lambda _: beats.set(), lambda: None, told.put_nowait)
+    await ledger.store.start(listener)
+    async with asyncio.timeout(5):
+        while not beats.is_set():
+            await ledger.store.beat("one")
+            await asyncio.sleep(0.02)
+        assert await ledger.store.amend(place, "d", b"first")
+        assert await told.get() == place
+    assert not await ledger.store.amend(place, "d", b"second")
+    assert (await ledger.store.read(place, ("a", "d"))).sealed == {"a": b"\x00a", "d": b"first"}
+
+
+async def test_amending_brings_no_session_back(ledger):
+    place = await ledger.sign_in()
+    await ledger.store.end(ledger.order(place))
+    assert not await ledger.store.amend(place, "d", b"late")
+    assert isinstance(await ledger.read(place), Stone)
+    assert not await ledger.store.amend(Place(TAG, "nobody"), "d", b"x")
+    assert await ledger.read(Place(TAG, "nobody")) is None
+
+
 async def test_activity_moves_forward_only(ledger):
     place = await ledger.sign_in(NOW)
     await ledger.store.touch([Touch(place, NOW + 30.5), Touch(place, NOW + 20)])

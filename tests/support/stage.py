@@ -15,6 +15,7 @@ from proxy.gateway.ports import BearerAddress
 from proxy.gateway.server import RunningServer
 from proxy.gateway.streams import OpenStreams
 from proxy.gateway.upstream import UpstreamPool, parse_address
+from proxy.model.binding import BindingSettings, DeviceBound
 from proxy.model.decision import Ending
 from proxy.model.deployment import Listen, UpstreamTuning
 from proxy.model.organization import Organization
@@ -24,8 +25,11 @@ from proxy.model.settings import TimeRules
 from proxy.observability.audit import Audit
 from proxy.observability.metrics import Metrics
 from proxy.pages.render import Pages
+from proxy.sealing import Sealer
+from proxy.sessions.guard import BindingGuard
 from support.raw_http import RawClient, RawUpstream
 
+SEALER = Sealer(["a secret of the tests, long enough"])
 ALICE = Principal(key="default:alice", name="Alice", upn="alice@contoso.com", groups=("Sales",))
 
 
@@ -189,6 +193,7 @@ async def stage(upstream, clock, lane):
                 clock=clock,
                 audit=Audit(),
                 metrics=metrics or Metrics(),
+                guard=BindingGuard(BindingSettings(DeviceBound.AUTO), SEALER),
             )
             streams.follow(gateway.judge, listed)
             current = CurrentGateway(gateway)
