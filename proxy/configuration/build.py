@@ -129,4 +129,5 @@ def _organization(keys: OrganizationKeys, top: ProviderKeys | None, hosts: Count
         publishes_metadata=keys.publish_metadata,
         has_sign_in_at_root=keys.upstream_sign_in is not None
         or (provider is not None and provider.protocol is Protocol.WS_FEDERATION),
+        inject=keys.browser.inject,
     )

@@ -30,7 +30,6 @@ _TABLE: tuple[tuple[str, Callable[[Any], bool], str], ...] = (
     ("settings.source", _is_not(None, "yaml"), "write yaml"),
     ("binding.device_bound_sessions", _is_not(None, "off"), "write off"),
     ("binding.bind_to_network", _is_set, _LEAVE_OUT),
-    ("organizations.[].browser.inject", _is_not(None, "none"), "write none"),
     *((f"identity_provider.{key}", acts, right) for key, acts, right in _PROVIDER),
     *((f"organizations.[].identity_provider.{key}", acts, right) for key, acts, right in _PROVIDER),
 )

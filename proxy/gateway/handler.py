@@ -13,7 +13,15 @@ from proxy.gateway.answer import Answers, with_strict_transport
 from proxy.gateway.connection import Foregone
 from proxy.gateway.forward import Forwarder, Passage
 from proxy.gateway.judgement import Judge, credentials_of
-from proxy.gateway.ports import BearerLookup, ChallengeAddress, Endpoint, RulesFor, SessionsPort, SignInAtRoot
+from proxy.gateway.ports import (
+    AnswerTransform,
+    BearerLookup,
+    ChallengeAddress,
+    Endpoint,
+    RulesFor,
+    SessionsPort,
+    SignInAtRoot,
+)
 from proxy.gateway.streams import OpenStreams
 from proxy.gateway.upstream import Upstream
 from proxy.gateway.websocket import judge_handshake
@@ -59,7 +67,8 @@ class Gateway:
 
     `pools`: upstream connections by organization's name. `endpoints`: our own, by the path below the prefix.
     `sign_in_hosts`: they take providers' answers for all organizations. `sign_in_at_root`: what WS-Federation has at
-    organizations' own roots. What is public beside `handle` is for a lane of its own that keeps the same rules.
+    organizations' own roots. `transform`: what changes answers. What is public beside `handle` is for a lane of its own
+    that keeps the same rules.
     """
 
     def __init__(
@@ -80,6 +89,7 @@ class Gateway:
         metrics: Metrics,
         sign_in_hosts: Sequence[str] = (),
         sign_in_at_root: SignInAtRoot | None = None,
+        transform: AnswerTransform | None = None,
     ) -> None:
         self.table = OrganizationTable(organizations, listen.prefix, sign_in_hosts)
         self.trusted = listen.trusted_proxies
@@ -91,7 +101,7 @@ class Gateway:
         self.organizations = organizations
         self.judge = Judge(sessions=sessions, bearer=bearer, rules_for=rules_for, clock=clock, audit=audit)
         self.sessions = sessions
-        self.forwarder = Forwarder(organizations, pools, streams, hsts=self.hsts)
+        self.forwarder = Forwarder(organizations, pools, streams, hsts=self.hsts, transform=transform)
         self.metrics = metrics
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:

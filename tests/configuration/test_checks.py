@@ -116,7 +116,6 @@ def test_dangers_are_named_beside_faults_of_other_keys(faults, good):
     ("more", "says"),
     [
         ("settings: {source: live}\n", "settings.source: is not supported by this version; write yaml"),
-        ("    browser: {inject: documents}\n", "inject: is not supported by this version; write none"),
         ("binding: {device_bound_sessions: auto}\n", "is not supported by this version; write off"),
         ("administrators: [{claim: group}]\n", "administrators: is not supported by this version"),
     ],

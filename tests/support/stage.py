@@ -147,6 +147,7 @@ async def stage(upstream, clock, lane):
             tuning=None,
             bounds=None,
             metrics=None,
+            transform=None,
             lane=lane,
         ) -> Stage:
             only = {"name": "contoso", "id": "1", "hosts": ("crm.contoso.com",), "upstream": upstream.url}
@@ -189,6 +190,7 @@ async def stage(upstream, clock, lane):
                 clock=clock,
                 audit=Audit(),
                 metrics=metrics or Metrics(),
+                transform=transform,
             )
             streams.follow(gateway.judge, listed)
             current = CurrentGateway(gateway)
