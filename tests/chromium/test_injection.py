@@ -20,7 +20,7 @@ window.watch = (async () => {
 })();
 """
 INLINE = "window.inline = true"
-PAGE = '<!doctype html><html><head>{meta}<title>a</title></head><body><script nonce="{nonce}">{inline}</script></body></html>'
+PAGE = '<!doctype html><html><head>{meta}<title>a</title></head><body><script nonce="{nonce}">{inline}</script></body>'
 
 # (header, meta, does the page's own inline script run, may the page reach another endpoint of ours)
 SHAPES = {

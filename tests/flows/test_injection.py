@@ -52,8 +52,8 @@ async def test_a_web_socket_is_none_of_its_business(world, browser):
     headers = {"Cookie": f"claims-session={browser.cookie('claims-session')}", "Origin": one.url("").rstrip("/")}
     async with aiohttp.ClientSession() as http, http.ws_connect(one.url("/live"), headers=headers) as socket:
         await socket.send_str("hello")
-        while (message := await socket.receive_str(timeout=5)) != "hello":
-            assert message
+        said = [await socket.receive_str(timeout=5) for _ in range(2)]
+        assert any("hello" in each for each in said)
 
 
 async def test_exempt_clients_see_no_dialog(world, browser, other_browser):
