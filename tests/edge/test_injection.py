@@ -4,8 +4,10 @@ from dataclasses import replace
 
 import pytest
 
+from proxy.model.organization import ScriptPlacement
 from proxy.model.session import ClientKind, Live
-from support.injected import TAG, page, site
+from support.injected import TAG, injection, page, site
+from support.lanes import ANSWERS, LAST, both_lanes, compare
 
 __all__ = ["site"]
 
@@ -48,3 +50,14 @@ async def test_exempt_clients_keep_the_fast_lane(site, to_full_lane):
     one.sessions.known["alice"] = Live(replace(one.session, client_kind=ClientKind.OUTLOOK), from_store=False)
     assert (await ask(kind=NAVIGATION)).status == 200
     assert to_full_lane == []
+
+
+@pytest.mark.parametrize("kind", [NAVIGATION, BACKGROUND, b"Accept: text/html\r\n"], ids=["navigation", "fetch", "old"])
+async def test_nobody_can_tell_the_lanes_apart(stage, kind):
+    async with both_lanes(stage, inject=ScriptPlacement.DOCUMENTS, transform=injection()) as sites:
+        for target in (*ANSWERS, CONTEXT, b"/public/a"):
+            for method in (b"GET", b"HEAD", b"POST"):
+                lines = b"Host: crm.contoso.com\r\nCookie: claims-session=alice\r\nContent-Length: 0\r\n"
+                asked = b"%b %b HTTP/1.1\r\n%b%bAccept-Encoding: gzip\r\n\r\n" % (method, target, lines, kind)
+                got = await compare(sites, [asked * 2 + LAST])
+                assert (TAG in got[0]) is (target == b"/page" and kind != BACKGROUND and method != b"HEAD")

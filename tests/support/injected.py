@@ -33,14 +33,17 @@ def nonce_of(body: bytes) -> bytes | None:
     return found and found[1]
 
 
+def injection(rules=None) -> Injection:
+    return Injection(lambda _: rules or TimeRules(), lambda one: f"{one.path}/.claims", lambda: "b3Vycw")
+
+
 @pytest.fixture
 async def site(stage):
     """`one, ask = await site(inject=…)`; `ask(target, *lines, kind=NAVIGATION, …)` is alice's."""
 
     async def make(inject=ScriptPlacement.DOCUMENTS, *, rules=None, **organization):
         rules = rules or TimeRules()
-        transform = Injection(lambda _: rules, lambda one: f"{one.path}/.claims", lambda: "b3Vycw")
-        one = await stage(organization={"inject": inject, **organization}, rules=rules, transform=transform)
+        one = await stage(organization={"inject": inject, **organization}, rules=rules, transform=injection(rules))
         client = await one.connect()
 
         async def ask(target=b"/", *lines, kind=NAVIGATION, cookie=one.cookie, method=b"GET", version=b"HTTP/1.1"):
