@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import re
+import secrets
 import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from proxy.app.health import checks_of
 from proxy.app.shared import Shared
 from proxy.app.trust import Trust
 from proxy.browser.endpoints import BrowserEndpoints
+from proxy.browser.injection import Injection
 from proxy.gateway.handler import Gateway
 from proxy.gateway.ports import BearerAddress, Endpoint
 from proxy.gateway.streams import OpenStreams
@@ -203,6 +205,7 @@ def wire(deployment: Deployment, lasting: Lasting, holder: contextlib.AsyncExitS
         sign_in_hosts=hosts,
         sign_in_at_root=SignInAtRoot(sign_in, clean_up, metadata),
         guarded={"admin": station},
+        transform=Injection(rules_for, table.mount, partial(secrets.token_urlsafe, 16)),
     )
     return Wired(gateway, providers, pools)
 

@@ -140,4 +140,5 @@ def _organization(keys: OrganizationKeys, top: ProviderKeys | None, hosts: Count
         stated=frozenset(keys.system_settings.model_fields_set | (own.model_fields_set if own else set())),
         has_sign_in_at_root=keys.upstream_sign_in is not None
         or (provider is not None and provider.protocol is Protocol.WS_FEDERATION),
+        inject=keys.browser.inject,
     )

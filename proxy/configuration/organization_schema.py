@@ -9,7 +9,7 @@ from proxy.configuration.base import Keys
 from proxy.configuration.provider_schema import ProviderKeys
 from proxy.configuration.values import HeaderName, HostName, PathPrefix, RootedPath, Texts, UpstreamOrigins
 from proxy.configuration.words import fault
-from proxy.model.organization import HostPolicy, OrganizationKind, SameSite
+from proxy.model.organization import HostPolicy, OrganizationKind, SameSite, ScriptPlacement
 from proxy.model.session import ClientKind
 
 
@@ -91,7 +91,9 @@ class UpstreamHealthKeys(Keys):
 class BrowserKeys(Keys):
     """What pages of this organization are given."""
 
-    inject: Literal["documents", "global-context", "none"] = Field("none", description="Where the page's script goes.")
+    inject: ScriptPlacement = Field(
+        ScriptPlacement.NONE, description="Where the page's script goes: documents, global-context or none."
+    )
 
 
 class OrganizationKeys(Keys):

@@ -26,7 +26,6 @@ _PROVIDER: tuple[tuple[str, Callable[[Any], bool], str], ...] = (("refresh", _is
 # `[]` stands for every entry of a list.
 _TABLE: tuple[tuple[str, Callable[[Any], bool], str], ...] = (
     ("state", _starts_with("redis+sentinel://", "redis+cluster://"), "write memory:, redis:// or rediss://"),
-    ("organizations.[].browser.inject", _is_not(None, "none"), "write none"),
     *((f"identity_provider.{key}", acts, right) for key, acts, right in _PROVIDER),
     *((f"organizations.[].identity_provider.{key}", acts, right) for key, acts, right in _PROVIDER),
 )

@@ -102,11 +102,13 @@ class Known:
         self, rules: Rules, shape: Shape, route: Route, session: Session | None, asked: Asked
     ) -> FastExchange | None:
         client, way, method = self._client, route.way, asked.method
+        facts = self._facts_of(shape, route, method)
+        if way.transform is not None and way.transform.may_change(facts, way.organization, session):
+            return None
         named = method.encode()
         connection = way.pool.lend(client, retryable=asked.body == b"" and named in IDEMPOTENT)
         if connection is None:
             return None
-        facts = self._facts_of(shape, route, method)
         judged = rules.judge(facts, way.organization, session, self._credentials)
         if judged is None:
             connection.give_back()

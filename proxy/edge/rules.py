@@ -58,6 +58,9 @@ class Way:
         self.pool = pool
         self.headers = headers
         self._gateway = gateway
+        transform = gateway.forwarder.transform
+        # None where no answer is ever changed, which costs nothing to ask.
+        self.transform = transform if transform is not None and transform.acts_for(organization) else None
         # By the principal's object, which each entry holds: so no other can come to have its id meanwhile.
         self._identities: dict[int, tuple[Principal, bytes]] = {}
         # Likewise by the answer's head: readers give the same object for the same bytes.

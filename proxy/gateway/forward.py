@@ -11,6 +11,8 @@ from proxy.errors import RequestRefused, UpstreamError
 from proxy.gateway.framing import AnswerFraming, with_strict_transport
 from proxy.gateway.headers import RawHeaders, UpstreamHeaders, from_upstream
 from proxy.gateway.judgement import Credentials
+from proxy.gateway.ports import AnswerChange, AnswerTransform, RequestChange
+from proxy.gateway.relay import Outgoing, changed_head, relay, relay_changed
 from proxy.gateway.streams import Cut, OnCut, OpenStreams
 from proxy.gateway.upstream import Upstream, UpstreamRequest, UpstreamResponse, UpstreamStream
 from proxy.gateway.websocket import Tunnel
@@ -48,7 +50,8 @@ class Passage:
 class Forwarder:
     """Forwards to the upstream of each organization.
 
-    `pools` and `headers`: by organization's name. `hsts`: see `framing.with_strict_transport`.
+    `pools` and `headers`: by organization's name. `hsts`: see `framing.with_strict_transport`. `transform`: what
+    changes answers.
     """
 
     def __init__(
@@ -58,6 +61,7 @@ class Forwarder:
         streams: OpenStreams,
         *,
         hsts: int | None = None,
+        transform: AnswerTransform | None = None,
     ) -> None:
         claim_headers = {name for organization in organizations for _, name in organization.claims_to_headers}
         self.headers = {
@@ -66,6 +70,7 @@ class Forwarder:
         self.pools = pools
         self.streams = streams
         self.hsts = hsts
+        self.transform = transform
         self._told: set[tuple[str, str]] = set()
 
     async def forward(self, passage: Passage) -> web.StreamResponse:
@@ -85,11 +90,14 @@ class Forwarder:
             raise RuntimeError("forward runs in a task")
         forget = connection.on_loss(task.cancel)
         response: UpstreamResponse | None = None
+        asked = self._change(passage)
         try:
-            response = await pool.send(self._upstream_request(passage), _body(passage), owner=connection.owner)
+            upstream_request = self._upstream_request(passage, asked)
+            response = await pool.send(upstream_request, _body(passage), owner=connection.owner)
             if response.upgraded is not None:
                 return await self._tunnel(passage, response, response.upgraded)
-            return await self._relay(passage, response)
+            change = asked.answer(response.status, response.headers) if asked else None
+            return await self._relay(passage, response, change)
         except (web.RequestPayloadError, ConnectionError) as error:
             raise RequestRefused(400, "bad_body", str(error)) from error
         finally:
@@ -99,7 +107,13 @@ class Forwarder:
                 # aiohttp reads what is left of the body itself; two readers at once it does not allow.
                 await response.source_released()
 
-    def _upstream_request(self, passage: Passage) -> UpstreamRequest:
+    def _change(self, passage: Passage) -> RequestChange | None:
+        transform, facts, organization = self.transform, passage.facts, passage.organization
+        if transform is None or not transform.may_change(facts, organization, passage.session):
+            return None
+        return transform.begin(facts, organization)
+
+    def _upstream_request(self, passage: Passage, asked: RequestChange | None) -> UpstreamRequest:
         request, facts = passage.request, passage.facts
         principal = passage.session.principal if passage.session else None
         headers, left_out = self.headers[passage.organization.name].build(request.raw_headers, facts, principal)
@@ -107,7 +121,7 @@ class Forwarder:
         return UpstreamRequest(
             method=facts.method.encode(),
             target=facts.target.encode("latin-1"),
-            headers=headers,
+            headers=asked.asked(headers) if asked else headers,
             content_length=None if _is_chunked(request) else request.content_length,
             chunked=_is_chunked(request),
             expect_continue=expects_continue(request),
@@ -121,11 +135,13 @@ class Forwarder:
                 self._told.add((organization.name, name))
                 log.warning("header_left_out", header=name, wrong="a control character in a claim's value")
 
-    async def _relay(self, passage: Passage, response: UpstreamResponse) -> web.StreamResponse:
+    async def _relay(
+        self, passage: Passage, response: UpstreamResponse, change: AnswerChange | None
+    ) -> web.StreamResponse:
         request = passage.request
         connection = connection_of(request)
         framing = AnswerFraming(
-            response,
+            changed_head(response, change) if change else response,
             http_11=is_http_11(request),
             # What stands behind a head with `Upgrade` may be another protocol's bytes: never another request's.
             keep_alive=request.keep_alive
@@ -135,23 +151,11 @@ class Forwarder:
             hsts=self.hsts,
         )
         forget = self._watch(passage, response)
-        unsent = framing.head
+        out = Outgoing(request)
         try:
-            whole = response.whole()
-            if whole is not None:
-                # All is here: one write, as most answers of an application are small.
-                await send(request, unsent + (framing.piece(whole) if whole else b"") + framing.last)
-                return Written(response.status, keep_alive=framing.keep_alive)
-            if not framing.states_length:
-                await send(request, unsent)
-                unsent = b""
-            async for piece in response.chunks():
-                await send(request, unsent + framing.piece(piece))
-                unsent = b""
-            if unsent or framing.last:
-                await send(request, unsent + framing.last)
+            await (relay_changed(out, response, framing, change) if change else relay(out, response, framing))
         except (UpstreamError, RequestRefused, web.RequestPayloadError, ConnectionError) as error:
-            if unsent:
+            if not out.begun:
                 raise
             # The client must not take what it has for the whole.
             log.warning("answer_cut", organization=passage.organization.name, error=str(error))

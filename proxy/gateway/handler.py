@@ -14,6 +14,7 @@ from proxy.gateway.connection import Foregone
 from proxy.gateway.forward import Forwarder, Passage
 from proxy.gateway.judgement import Judge, credentials_of
 from proxy.gateway.ports import (
+    AnswerTransform,
     BearerLookup,
     ChallengeAddress,
     Endpoint,
@@ -70,8 +71,8 @@ class Gateway:
     `pools`: upstream connections by organization's name. `endpoints`: our own, by the path below the prefix.
     `sign_in_hosts`: they take providers' answers for all organizations. `sign_in_at_root`: what WS-Federation has at
     organizations' own roots. `guarded`: endpoints for those who are signed in, by the first part of the path below the
-    prefix; a request to one is judged as one to the application is. What is public beside `handle` is for a lane of its
-    own that keeps the same rules.
+    prefix; a request to one is judged as one to the application is. `transform`: what changes answers. What is public
+    beside `handle` is for a lane of its own that keeps the same rules.
     """
 
     def __init__(
@@ -94,6 +95,7 @@ class Gateway:
         sign_in_hosts: Sequence[str] = (),
         sign_in_at_root: SignInAtRoot | None = None,
         guarded: Mapping[str, GuardedEndpoint] | None = None,
+        transform: AnswerTransform | None = None,
     ) -> None:
         self.table = OrganizationTable(organizations, listen.prefix, sign_in_hosts)
         self.trusted = listen.trusted_proxies
@@ -106,7 +108,7 @@ class Gateway:
         self.organizations = organizations
         self.judge = Judge(sessions=sessions, bearer=bearer, rules_for=rules_for, clock=clock, audit=audit, guard=guard)
         self.sessions = sessions
-        self.forwarder = Forwarder(organizations, pools, streams, hsts=self.hsts)
+        self.forwarder = Forwarder(organizations, pools, streams, hsts=self.hsts, transform=transform)
         self.metrics = metrics
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:

@@ -1,6 +1,6 @@
 """What the gateway needs of others, as `app` fills it in."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
@@ -78,3 +78,43 @@ class BearerAddress:
 
 ChallengeAddress: TypeAlias = Callable[[Organization, RequestFacts], BearerAddress | None]
 """None where an organization's provider issues no bearer tokens, or does not say where."""
+
+
+class AnswerChange(Protocol):
+    """One answer of an upstream on its way, as another."""
+
+    @property
+    def headers(self) -> Sequence[tuple[bytes, bytes]]:
+        """Its fields, raw: without a length, as that of its body is not known."""
+
+    def feed(self, piece: bytes) -> Iterator[bytes]:
+        """The next bytes of the upstream's body; what may go out, in pieces of bounded size that may be empty.
+
+        Raises UpstreamBroken where they are not what the answer's head says.
+        """
+
+    def end(self) -> Iterator[bytes]:
+        """The upstream's body is whole; the rest. Raises UpstreamBroken where bytes lack."""
+
+
+class RequestChange(Protocol):
+    """One request whose answer may be changed."""
+
+    def asked(self, headers: Sequence[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+        """What the upstream is asked, for what it would have been."""
+
+    def answer(self, status: int, headers: Sequence[tuple[bytes, bytes]]) -> AnswerChange | None:
+        """How the answer with this head is changed; None: it passes as it is."""
+
+
+class AnswerTransform(Protocol):
+    """What changes answers: the injection of the page's script."""
+
+    def acts_for(self, organization: Organization) -> bool:
+        """Whether any answer of this organization may be changed."""
+
+    def may_change(self, facts: RequestFacts, organization: Organization, session: Session | None) -> bool:
+        """Whether the answer to this request may be. No I/O; asked for every request of such an organization."""
+
+    def begin(self, facts: RequestFacts, organization: Organization) -> RequestChange:
+        """A request for which `may_change` said so."""

@@ -56,6 +56,14 @@ class HostPolicy(StrEnum):
     UPSTREAM = "upstream"
 
 
+class ScriptPlacement(StrEnum):
+    """Where the page's script goes: CRM's global context alone, HTML documents as well, or nowhere."""
+
+    DOCUMENTS = "documents"
+    GLOBAL_CONTEXT = "global-context"
+    NONE = "none"
+
+
 @dataclass(frozen=True, slots=True)
 class UpstreamTls:
     """TLS towards an https upstream: files of a client certificate and its key, PEM; the name asked for and checked.
@@ -87,7 +95,8 @@ class Organization:
     type -> upstream header name. `realm`: WS-Federation's wtrealm where it is not the provider's own.
     `upstream_sign_in`: the application runs WS-Federation itself at its root. `publishes_metadata`: our federation
     metadata also stand where AD FS looks for CRM's. `has_sign_in_at_root`: WS-Federation may come to its root, ours or
-    the application's. `stated`: the settings that the YAML writes out, by their attributes.
+    the application's. `stated`: the settings that the YAML writes out, by their attributes. `inject`: where the page's
+    script goes.
     """
 
     name: str
@@ -119,6 +128,7 @@ class Organization:
     publishes_metadata: bool = False
     has_sign_in_at_root: bool = False
     stated: frozenset[str] = field(default=frozenset(), compare=False)
+    inject: ScriptPlacement = ScriptPlacement.NONE
 
     @property
     def cookie_suffix(self) -> str:

@@ -125,14 +125,10 @@ def test_dangers_are_named_beside_faults_of_other_keys(faults, good):
     assert "several workers" in found
 
 
-@pytest.mark.parametrize(
-    ("more", "says"),
-    [
-        ("    browser: {inject: documents}\n", "inject: is not supported by this version; write none"),
-    ],
-)
-def test_what_would_not_act_is_refused_in_so_many_words(faults, good, more, says):
-    found = faults(good + more)
+@pytest.mark.parametrize("scheme", ["redis+sentinel", "redis+cluster"])
+def test_what_would_not_act_is_refused_in_so_many_words(faults, good, scheme):
+    found = faults(change(good, '"memory:"', f'"{scheme}://a.example/0"'))
+    says = "state: is not supported by this version; write memory:, redis:// or rediss://"
     assert any(says in line for line in found), found
 
 

@@ -13,6 +13,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from proxy.edge.server import Lane
+from proxy.model.organization import ScriptPlacement
 from proxy.observability.metrics import Metrics
 from support.raw_http import Message, RawClient, RawUpstream, ok, read_body
 from support.stage import Stage, warm
@@ -31,6 +32,12 @@ ANSWERS = {
     b"/short": b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc",
     b"/close": b"HTTP/1.1 200 OK\r\n\r\nuntil the end",
     b"/large": ok(b"x" * 200_000),
+    b"/page": ok(
+        b"<!doctype html><head><title>a</title>",
+        b"Content-Type: text/html",
+        b'ETag: "e"',
+        b"Content-Security-Policy: default-src 'none'",
+    ),
 }
 _CLOSING = {b"/short", b"/close", b"/broken", b"/two-lengths"}
 
@@ -102,6 +109,13 @@ def _facts(line: dict[str, object]) -> dict[str, object]:
 
 @pytest.fixture
 async def sites(stage):
+    async with both_lanes(stage) as made:
+        yield made
+
+
+@contextlib.asynccontextmanager
+async def both_lanes(stage, *, inject=ScriptPlacement.NONE, transform=None):
+    """Two sites alike; `transform` and `inject`: what changes answers, and where."""
     made = []
     async with contextlib.AsyncExitStack() as stack:
         for lane in (Lane.FULL, Lane.BOTH):
@@ -109,8 +123,8 @@ async def sites(stage):
             await upstream.start()
             stack.push_async_callback(upstream.close)
             metrics = Metrics()
-            organization = {"upstream": upstream.url, "anonymous": ("/public",)}
-            one = await stage(organization=organization, lane=lane, metrics=metrics)
+            organization = {"upstream": upstream.url, "anonymous": ("/public",), "inject": inject}
+            one = await stage(organization=organization, lane=lane, metrics=metrics, transform=transform)
             made.append(Site(one, upstream, metrics))
         yield made
 

@@ -151,6 +151,7 @@ async def stage(upstream, clock, lane):
             tuning=None,
             bounds=None,
             metrics=None,
+            transform=None,
             lane=lane,
         ) -> Stage:
             only = {"name": "contoso", "id": "1", "hosts": ("crm.contoso.com",), "upstream": upstream.url}
@@ -194,6 +195,7 @@ async def stage(upstream, clock, lane):
                 audit=Audit(),
                 metrics=metrics or Metrics(),
                 guard=BindingGuard(BindingSettings(DeviceBound.AUTO), SEALER),
+                transform=transform,
             )
             streams.follow(gateway.judge, listed)
             current = CurrentGateway(gateway)

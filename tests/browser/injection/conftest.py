@@ -1,0 +1,4 @@
+from support.injected import site
+from support.stage import lane, stage, upstream
+
+__all__ = ["lane", "site", "stage", "upstream"]

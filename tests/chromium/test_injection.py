@@ -1,0 +1,138 @@
+"""Chromium runs the injected script under every kind of policy, and the policy holds for everything else.
+
+The script is a stand-in: it says that it ran, and what it could reach.
+"""
+
+import contextlib
+
+import pytest
+from aiohttp import web
+
+from support.ports import free_port
+from support.world import served
+
+STAND_IN = """
+window.watch = (async () => {
+  const reached = {};
+  for (const path of ["session", "activity", "events", "texts/en.json", "elsewhere"])
+    reached[path] = await fetch("/.claims/" + path).then(() => true, () => false);
+  return reached;
+})();
+"""
+INLINE = "window.inline = true"
+PAGE = '<!doctype html><html><head>{meta}<title>a</title></head><body><script nonce="{nonce}">{inline}</script></body>'
+
+# (header, meta, does the page's own inline script run, may the page reach another endpoint of ours)
+SHAPES = {
+    "none at all": ("", "", True, True),
+    "self": ("default-src 'self'", "", False, True),
+    "nothing": ("default-src 'none'", "", False, False),
+    "no scripts": ("script-src 'none'; connect-src 'none'", "", False, False),
+    "a host": ("script-src cdn.example; connect-src api.example", "", False, False),
+    "a nonce": ("script-src 'nonce-cGFnZQ=='", "", True, True),
+    "a nonce and strict-dynamic": ("default-src 'none'; script-src 'nonce-cGFnZQ==' 'strict-dynamic'", "", True, False),
+    "strict-dynamic alone": ("script-src 'strict-dynamic'", "", False, True),
+    "a fallback with a nonce": ("default-src 'nonce-cGFnZQ=='", "", True, False),
+    "elements": ("script-src 'self'; script-src-elem 'none'", "", False, True),
+    "two lines": ("script-src 'nonce-cGFnZQ=='\nscript-src 'none'", "", False, True),
+    "a list": ("script-src 'nonce-cGFnZQ==', default-src 'none'", "", False, False),
+    "trusted types": ("require-trusted-types-for 'script'; trusted-types 'none'", "", True, True),
+    "a sandbox": ("sandbox allow-scripts allow-same-origin", "", True, True),
+    "meta: nothing": ("", "default-src 'none'", False, False),
+    "meta: no scripts": ("", "script-src 'none'; connect-src 'none'", False, False),
+    "meta: strict-dynamic": ("", "script-src 'strict-dynamic'", False, True),
+    "meta and header": ("default-src 'none'", "default-src 'none'", False, False),
+}
+
+
+def application() -> web.Application:
+    async def shape(request):
+        header, meta, _, _ = SHAPES[request.match_info["shape"]]
+        made = f'<meta http-equiv="Content-Security-Policy" content="{meta}">' if meta else ""
+        answer = web.Response(
+            text=PAGE.format(meta=made, nonce="cGFnZQ==", inline=INLINE), content_type="text/html", charset="utf-8"
+        )
+        for line in header.splitlines():
+            answer.headers.add("Content-Security-Policy", line)
+        answer.enable_compression()
+        return answer
+
+    async def resource(request):
+        attributes = 'nonce="cGFnZQ=="' if request.query_string else ""
+        text = f"<!doctype html><title>a</title><script {attributes} src=/ClientGlobalContext.js.aspx></script>"
+        policy = "script-src 'nonce-cGFnZQ==' 'strict-dynamic'; require-trusted-types-for 'script'"
+        headers = {"Content-Security-Policy": policy} if request.query_string else {}
+        return web.Response(text=text, content_type="text/html", headers=headers)
+
+    async def context(_request):
+        return web.Response(text="window.context = true // the end", content_type="application/javascript")
+
+    app = web.Application()
+    app.router.add_get("/shape/{shape}", shape)
+    app.router.add_get("/resource", resource)
+    app.router.add_get("/ClientGlobalContext.js.aspx", context)
+    return app
+
+
+@pytest.fixture
+async def signed_in(world, page):
+    """`await signed_in("documents")`: a page that is signed in, and a world that injects there."""
+    async with contextlib.AsyncExitStack() as stack:
+
+        async def make(inject: str):
+            port = free_port()
+            await stack.enter_async_context(served(application(), port))
+            upstream = {"upstream": f"http://127.0.0.1:{port}", "browser": {"inject": inject}}
+            one = await world(organization=upstream)
+
+            async def stand_in(route):
+                await route.fulfill(body=STAND_IN, content_type="text/javascript")
+
+            async def answered(route):
+                await route.fulfill(json={})
+
+            await page.route("**/.claims/session-watch.js", stand_in)
+            for path in ("session", "activity", "events", "texts/*", "elsewhere"):
+                await page.route(f"**/.claims/{path}", answered)
+            await page.goto(one.url("/resource"))
+            await page.locator("input[name=UserName][value*=alice]").check()
+            await page.locator("input[name=Password]").fill("secret")
+            await page.locator("[type=submit]").first.click()
+            await page.wait_for_url(one.url("/resource"))
+            return one
+
+        yield make
+
+
+async def test_the_script_runs_whatever_the_policy_and_the_policy_holds(signed_in, page):
+    one = await signed_in("documents")
+    seen = {}
+    for shape in SHAPES:
+        await page.goto(one.url(f"/shape/{shape}"))
+        reached = await page.evaluate("window.watch") or {}
+        ours = [path for path in ("session", "activity", "events", "texts/en.json") if reached.get(path)]
+        seen[shape] = len(ours), await page.evaluate("window.inline === true"), reached.get("elsewhere")
+    assert seen == {shape: (4, runs, reaches) for shape, (_, _, runs, reaches) in SHAPES.items()}
+
+
+@pytest.mark.parametrize("query", ["", "?strict"])
+async def test_a_web_resource_is_covered_by_its_global_context(signed_in, page, query):
+    one = await signed_in("global-context")
+    await page.goto(one.url(f"/resource{query}"))
+    await page.wait_for_function("window.watch !== undefined")
+    assert await page.evaluate("window.context")
+    assert await page.evaluate("document.querySelectorAll('script[src$=\"session-watch.js\"]').length") == 1
+
+
+async def test_a_page_that_has_the_script_is_not_given_another(signed_in, page):
+    one = await signed_in("documents")
+    await page.goto(one.url("/resource"))
+    await page.wait_for_function("window.context")
+    assert await page.evaluate("document.querySelectorAll('script[src$=\"session-watch.js\"]').length") == 1
+
+
+async def test_two_copies_of_the_global_context_load_it_once(signed_in, page):
+    one = await signed_in("global-context")
+    await page.goto(one.url("/resource"))
+    await page.add_script_tag(url="/ClientGlobalContext.js.aspx")
+    assert await page.evaluate("document.querySelectorAll('script[src$=\"session-watch.js\"]').length") == 1
