@@ -11,5 +11,6 @@ A request's way, file by file:
 5. `gateway/forward.py` takes it upstream over `gateway/upstream/`, or `gateway/answer.py` turns the decision into HTTP.
 6. `sessions/activity.py` notes that a person was there, off the request's path.
 
-A sign-in starts and ends in `signin/routes.py`. `app/` builds all of it; nothing else wires.
+A sign-in starts and ends in `signin/routes.py`; what a page knows of its session, and tells of it, is `browser/`'s.
+`app/` builds all of it; nothing else wires.
 """

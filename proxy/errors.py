@@ -18,6 +18,7 @@ ClaimsProxyError
 │   ├── SettingsInvalid       values out of their bounds; carries every one
 │   ├── SettingsConflict      somebody else changed them meanwhile
 │   └── SettingsReadOnly      they are those of the configuration file
+├── RefreshRefused            the provider gives a session no further life
 └── UpstreamError
     ├── UpstreamUnreachable   no connection: nothing was sent
     ├── UpstreamTimeout       connected, but no (further) byte in time
@@ -156,6 +157,14 @@ class SettingsConflict(SettingsError):
 
 class SettingsReadOnly(SettingsError):
     """`settings.source` is `yaml`: the configuration file alone says what is in force."""
+
+
+class RefreshRefused(ClaimsProxyError):
+    """The provider gives a session no further life, or to somebody else; `rule` names why in a stable word."""
+
+    def __init__(self, rule: str, detail: str = "") -> None:
+        super().__init__(f"{rule}: {detail}" if detail else rule)
+        self.rule = rule
 
 
 class UpstreamError(ClaimsProxyError):

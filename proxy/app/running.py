@@ -8,8 +8,9 @@ from collections.abc import Callable
 
 import structlog
 
+from proxy.app.parts import Lasting
 from proxy.app.telling import Telling
-from proxy.app.wiring import Lasting, retention_of, sessions_of, wire
+from proxy.app.wiring import retention_of, sessions_of, wire
 from proxy.configuration.difference import differences
 from proxy.edge.server import serve
 from proxy.errors import CannotReload
@@ -45,6 +46,7 @@ class RunningProxy:
         self._lasting = Lasting(
             sessions, settings, clock, OpenStreams(sessions), metrics, EventCounts(sessions.admin, clock)
         )
+        settings.listen(lambda _: self._lasting.announcements.changed())
         self._certificates: ServerCertificates | None = None
         self._retiring: set[asyncio.Task[None]] = set()
         self._retired: set[contextlib.AsyncExitStack] = set()
@@ -119,6 +121,7 @@ class RunningProxy:
             self._lasting.streams.follow(gateway.judge, gateway.organizations)
             self._retire(earlier, self._held)
             self._held = building.pop_all()
+            self._lasting.announcements.changed()
         return differences(before, deployment)
 
     def _adopt(self, before: Deployment, deployment: Deployment, pair: LoadedPair | None) -> None:

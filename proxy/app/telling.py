@@ -4,7 +4,8 @@ import contextlib
 from collections.abc import Mapping, Sequence
 
 from proxy.app.health import checks_of
-from proxy.app.wiring import Lasting, Wired
+from proxy.app.parts import Lasting
+from proxy.app.wiring import Wired
 from proxy.errors import StoreUnavailable
 from proxy.model.health import Check
 from proxy.observability.metrics import Labels, Snapshot

@@ -1,55 +1,45 @@
 """`session` and `activity`: durations instead of instants, so that a wrong clock in the browser does no harm."""
 
 import hashlib
-from collections.abc import Callable
-from typing import Protocol, assert_never
+from typing import Protocol
 
 from aiohttp import web
 
-from proxy.model.binding import Standing
+from proxy.browser.visits import Visit, Visits, as_json
 from proxy.model.organization import Organization
 from proxy.model.request import RequestFacts
-from proxy.model.session import BearerRefused, CannotTell, Ended, EndReason, Live, NoSession, Session, SessionLookup
-from proxy.model.settings import TimeRules
+from proxy.model.session import Session
 from proxy.model.time import Instant, Seconds
-from proxy.policy.limits import ending, time_left
-from proxy.sessions.cookie import cookie_names, read_cookies
-from proxy.sessions.guard import BindingCookies, BindingGuard
-
-_HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+from proxy.policy.limits import time_left
 
 
-class SessionsOfBrowser(Protocol):
+class NotesActivity(Protocol):
     """What these endpoints need of `sessions.service.Sessions`."""
-
-    async def load(self, cookie: str | None, organization: str, *, past_cache: bool = False) -> SessionLookup:
-        """The four answers to «whose cookie is this?»."""
 
     def note_activity(self, session: Session, now: Instant, inactivity: Seconds | None) -> None:
         """The user was there at this instant."""
 
+    def activity_resolution(self, inactivity: Seconds | None) -> Seconds:
+        """Seconds within which further signs of activity change nothing."""
+
 
 class BrowserEndpoints:
-    """The endpoints a page's own script talks to. Neither ends a session: the next request does, with its audit."""
+    """The endpoints a page's own script talks to."""
 
-    def __init__(
-        self,
-        sessions: SessionsOfBrowser,
-        rules_for: Callable[[Organization], TimeRules],
-        clock: Callable[[], Instant],
-        guard: BindingGuard,
-    ) -> None:
+    def __init__(self, visits: Visits, sessions: NotesActivity) -> None:
+        self._visits = visits
         self._sessions = sessions
-        self._rules_for = rules_for
-        self._clock = clock
-        self._guard = guard
 
     async def session(
         self, request: web.Request, facts: RequestFacts, organization: Organization | None
     ) -> web.StreamResponse:
-        """GET: seconds left until each end and each warning, the reason, an opaque tag of the principal."""
+        """GET: seconds left until each end and each warning, the reason, an opaque tag of the principal.
+
+        Also `activity_resolution` (seconds; to report activity more often changes nothing) and `dialogs`, whether the
+        page is to warn at all.
+        """
         if request.method not in {"GET", "HEAD"}:
-            return _json({"error": "method_not_allowed"}, status=405, headers={"Allow": "GET, HEAD"})
+            return as_json({"error": "method_not_allowed"}, status=405, headers={"Allow": "GET, HEAD"})
         return await self._answer(request, facts, organization, active=False)
 
     async def activity(
@@ -57,49 +47,19 @@ class BrowserEndpoints:
     ) -> web.StreamResponse:
         """POST from our own origin: the user is there; answers as `session` does."""
         if request.method != "POST":
-            return _json({"error": "method_not_allowed"}, status=405, headers={"Allow": "POST"})
+            return as_json({"error": "method_not_allowed"}, status=405, headers={"Allow": "POST"})
         if request.headers.get("Origin") != facts.origin:
-            return _json({"error": "foreign_origin"}, status=403)
+            return as_json({"error": "foreign_origin"}, status=403)
         return await self._answer(request, facts, organization, active=True)
 
     async def _answer(
         self, request: web.Request, facts: RequestFacts, organization: Organization | None, *, active: bool
     ) -> web.StreamResponse:
-        if organization is None:
-            return _json({"error": "unknown_path"}, status=404)
-        names = cookie_names(organization.cookie_suffix, secure=facts.scheme == "https")
-        cookies = read_cookies(request.headers.getall("Cookie", []))
-        cookie = cookies.get(names.session)
-        lookup = await self._sessions.load(cookie, organization.name)
-        now = self._clock()
-        rules = self._rules_for(organization)
-        if isinstance(lookup, Live) and not lookup.from_store and ending(lookup.session, rules, now):
-            lookup = await self._sessions.load(cookie, organization.name, past_cache=True)
-        match lookup:
-            case Live(session=session):
-                shown = BindingCookies(cookies.get(names.nonce), cookies.get(names.device))
-                standing = self._guard.standing(session, shown, facts, rules, now)
-                return self._live(session, rules, now, standing, active=active)
-            case Ended(tombstone=tombstone):
-                return _json({"state": "ended", "reason": tombstone.reason}, status=401)
-            case NoSession() | BearerRefused():
-                return _json({"state": "none", "reason": "no_session"}, status=401)
-            case CannotTell():
-                headers = {"Retry-After": "5"}
-                return _json({"state": "unknown", "reason": "store_unreachable"}, status=503, headers=headers)
-            case _:
-                assert_never(lookup)
+        found = await self._visits.find(request, facts, organization)
+        return self._live(found, active=active) if isinstance(found, Visit) else found
 
-    def _live(
-        self, session: Session, rules: TimeRules, now: Instant, standing: Standing, *, active: bool
-    ) -> web.Response:
-        ended = ending(session, rules, now)
-        if ended:
-            return _json({"state": "ended", "reason": ended.reason}, status=401)
-        if standing is Standing.BROKEN:
-            return _json({"state": "ended", "reason": EndReason.BINDING_BROKEN}, status=401)
-        if standing is not Standing.HOLDS:
-            return _json({"state": "none", "reason": standing}, status=401)
+    def _live(self, visit: Visit, *, active: bool) -> web.Response:
+        session, rules, now = visit.session, visit.rules, visit.now
         if active:
             self._sessions.note_activity(session, now, rules.inactivity)
         left = time_left(session, rules, now)
@@ -107,7 +67,7 @@ class BrowserEndpoints:
         warning: Seconds | None = left.inactivity_warning_in
         if active and inactivity is not None and rules.inactivity is not None and warning is not None:
             inactivity, warning = rules.inactivity, warning + rules.inactivity - inactivity
-        return _json(
+        return as_json(
             {
                 "state": "live",
                 "session_ends_in": left.session_ends_in,
@@ -116,9 +76,8 @@ class BrowserEndpoints:
                 "inactivity_warning_in": warning,
                 "reason": left.reason,
                 "principal": hashlib.sha256(session.principal.key.encode()).hexdigest()[:16],
+                "activity_resolution": self._sessions.activity_resolution(rules.inactivity),
+                # An exempt client shows its own screens, or has nobody to show one to.
+                "dialogs": session.client_kind not in rules.exempt_kinds,
             }
         )
-
-
-def _json(body: dict[str, object], *, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
-    return web.json_response(body, status=status, headers={**_HEADERS, **(headers or {})})

@@ -42,6 +42,7 @@ def deployment_of(keys: Schema, files: Sequence[str] = ()) -> Deployment:
         upstream=UpstreamTuning(**keys.upstream.model_dump()),
         counts=keys.inactivity.counts,
         binding=_binding(keys.binding),
+        sign_out_everywhere=keys.sign_out.everywhere,
         observability=Observability(**keys.observability.model_dump()),
         ca_file=keys.ca_file,
         management=_management(keys.management),
@@ -97,6 +98,7 @@ def _provider(keys: ProviderKeys) -> IdentityProvider:
         decryption_keys=tuple(keys.decryption_keys),
         allow_sha1=keys.allow_sha1,
         sign_in_host=keys.sign_in_host,
+        refresh=keys.refresh == "on",
     )
 
 

@@ -1,11 +1,9 @@
 """Keys of an identity provider."""
 
-from typing import Literal
-
 from pydantic import Field, SecretStr
 
 from proxy.configuration.base import Keys
-from proxy.configuration.values import Authority, Texts, Url
+from proxy.configuration.values import Authority, Switch, Texts, Url
 from proxy.model.provider import PASSWORD, ClientAuthentication, Protocol, ResponseMode
 
 
@@ -52,4 +50,4 @@ class ProviderKeys(Keys):
     decryption_keys: Texts = Field([], description="WS-Federation: PEM files of private keys with certificates.")
     allow_sha1: bool = Field(False, description="WS-Federation: accept rsa-sha1 signatures.")
     sign_in_host: Authority | None = Field(None, description="One host for all organizations' sign-in responses.")
-    refresh: Literal["off", "on"] = Field("off", description="Renew sessions silently with refresh tokens.")
+    refresh: Switch = Field("off", description="OpenID Connect: renew sessions silently with refresh tokens.")

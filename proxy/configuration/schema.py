@@ -17,7 +17,7 @@ from proxy.configuration.values import (
     Texts,
 )
 from proxy.model.binding import DeviceBound
-from proxy.model.settings import ActivityCounts
+from proxy.model.settings import ActivityCounts, SignOutScope
 
 Workers = Annotated[int, Field(ge=1)]
 
@@ -88,12 +88,19 @@ class SessionKeys(Keys):
     activity_resolution: float = Field(5, gt=0, le=60, description="Seconds between two writes of one activity.")
     outage_grace: float = Field(60, ge=0, le=3600, description="Seconds that known sessions go on without a store.")
     cache: int = Field(100_000, ge=1, description="Sessions kept per worker.")
+    held_forms: int = Field(64, ge=0, le=4096, description="MiB of forms kept that were posted too late; 0: none.")
 
 
 class InactivityKeys(Keys):
     """What counts as activity."""
 
     counts: ActivityCounts = Field(ActivityCounts.USER_INPUT, description="user_input, navigation or every_request.")
+
+
+class SignOutKeys(Keys):
+    """How far a sign-out reaches."""
+
+    everywhere: SignOutScope = Field(SignOutScope.ORGANIZATION, description="organization, or all of that provider.")
 
 
 class UpstreamKeys(Keys):
@@ -146,6 +153,7 @@ class Schema(Keys):
     settings: SettingsKeys = Field(SettingsKeys(), description="Where settings come from.")
     sessions: SessionKeys = Field(SessionKeys(), description="Copies of sessions in workers.")
     inactivity: InactivityKeys = Field(InactivityKeys(), description="What counts as activity.")
+    sign_out: SignOutKeys = Field(SignOutKeys(), description="How far a sign-out reaches.")
     upstream: UpstreamKeys = Field(UpstreamKeys(), description="Bounds towards each upstream.")
     binding: BindingKeys = Field(BindingKeys(), description="What a session is bound to.")
     organizations: list[OrganizationKeys] = Field(min_length=1, description="What we stand in front of.")

@@ -6,28 +6,15 @@ from typing import Any
 from proxy.configuration.document import KeyPath
 
 _NOT_SUPPORTED = "is not supported by this version"
-_LEAVE_OUT = "leave it out"
-
-
-def _is_set(value: Any) -> bool:
-    return value is not None
-
-
-def _is_not(*harmless: Any) -> Callable[[Any], bool]:
-    return lambda value: value not in harmless
 
 
 def _starts_with(*schemes: str) -> Callable[[Any], bool]:
     return lambda value: isinstance(value, str) and value.startswith(schemes)
 
 
-_PROVIDER: tuple[tuple[str, Callable[[Any], bool], str], ...] = (("refresh", _is_not(None, "off"), "write off"),)
-
 # `[]` stands for every entry of a list.
 _TABLE: tuple[tuple[str, Callable[[Any], bool], str], ...] = (
     ("state", _starts_with("redis+sentinel://", "redis+cluster://"), "write memory:, redis:// or rediss://"),
-    *((f"identity_provider.{key}", acts, right) for key, acts, right in _PROVIDER),
-    *((f"organizations.[].identity_provider.{key}", acts, right) for key, acts, right in _PROVIDER),
 )
 
 

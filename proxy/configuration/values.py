@@ -3,10 +3,10 @@
 import re
 from collections.abc import Sequence
 from ipaddress import IPv4Network, IPv6Network, ip_network
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import SplitResult, urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, WithJsonSchema
 
 from proxy.configuration.words import fault
 from proxy.model.binding import NetworkPrefixes
@@ -20,6 +20,8 @@ _PREFIXES = re.compile(r"/([0-9]{1,2}) *, */([0-9]{1,3})\Z")
 _HIGHEST_PORT = 65535
 _IPV4_BITS, _IPV6_BITS = 32, 128
 _STATES = ("memory:", "redis://", "rediss://", "redis+sentinel://", "redis+cluster://")
+
+_SWITCH = ("off", "on")
 
 # Set by one side for the other on one connection only, or read by us: a claim there would break the request or us.
 _TAKEN_HEADERS = frozenset(
@@ -77,6 +79,15 @@ def _rooted(value: str) -> str:
     if not value.startswith("/"):
         raise fault("does not begin with a slash", "write a path such as /public")
     return value
+
+
+def _switch(value: Any) -> Any:
+    # on and off are booleans to some readers of YAML (1.1) and words to others (1.2).
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if isinstance(value, str) and value.lower() in _SWITCH:
+        return value.lower()
+    raise fault("is neither on nor off", "write on or off")
 
 
 def split_url(value: str) -> SplitResult | None:
@@ -138,6 +149,7 @@ def _listed(value: Any) -> Any:
 
 Address = Annotated[str, AfterValidator(_address)]
 HostName = Annotated[str, AfterValidator(_host)]
+Switch = Annotated[Literal["off", "on"], BeforeValidator(_switch), WithJsonSchema({"enum": ["off", "on", False, True]})]
 Authority = Annotated[str, AfterValidator(_authority)]
 PathPrefix = Annotated[str, AfterValidator(_path)]
 RootedPath = Annotated[str, AfterValidator(_rooted)]

@@ -3,6 +3,7 @@
 | path | what |
 |---|---|
 | `/main.aspx` | the application: accounts by `fetch`, a WebSocket, server-sent events, a form |
+| `/session` | what is left of the session, live |
 | `/api/data/v9.2/accounts`, `/api/data/v9.2/WhoAmI` | Web API (JSON) |
 | `/XRMServices/2011/Organization.svc` | the SOAP endpoint |
 | `/WebResources/…` | the page's own files, `polling.html`, `ClientGlobalContext.js.aspx` |
@@ -31,6 +32,7 @@ _WEB_RESOURCES: Mapping[str, str] = {
     "contoso/icon.svg": "icon.svg",
     "contoso/main.js": "main.js",
     "contoso/polling.js": "polling.js",
+    "contoso/session.js": "session.js",
     "polling.html": "polling.html",
 }
 _FILES = {path: (files("proxy.demo") / "static" / name).read_text("utf-8") for path, name in _WEB_RESOURCES.items()}
@@ -43,6 +45,7 @@ def crm_application(clock: Callable[[], Instant], *, tick: Seconds = 1.0) -> web
     application = web.Application(client_max_size=_LARGEST_FORM)
     application.router.add_get("/", _start)
     application.router.add_get("/main.aspx", _main)
+    application.router.add_get("/session", _session)
     application.router.add_get("/api/data/v9.2/accounts", _accounts)
     application.router.add_get("/api/data/v9.2/WhoAmI", _who_am_i)
     application.router.add_route("*", "/XRMServices/2011/Organization.svc", _organization_service)
@@ -80,6 +83,11 @@ async def _start(_: web.Request) -> web.Response:
 
 async def _main(request: web.Request) -> web.Response:
     return _page("crm_main.html", **_user(request))
+
+
+async def _session(request: web.Request) -> web.Response:
+    """What is left of the session, second by second: the proxy says it, this page shows it."""
+    return _page("crm_session.html", **_user(request))
 
 
 async def _accounts(_: web.Request) -> web.Response:

@@ -76,4 +76,6 @@ def demo_client(deployment: Deployment) -> Client:
         redirect_uris=tuple(f"{mount}/callback" for mount in mounts),
         post_logout_redirect_uris=tuple(f"{mount}/signed-out" for mount in mounts),
         resources=(provider.resource,) if provider.resource else (),
+        # One address, as AD FS knows one: sessions of every host are found by `sid`.
+        logout_uri=f"{mounts[0]}/frontchannel-logout",
     )

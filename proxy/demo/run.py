@@ -93,11 +93,11 @@ def instructions(where: Places, prefix: str) -> Panel:
     """What to open and what to try, numbered."""
     steps = (
         ("Open", f"{where.proxy}/main.aspx", "and sign in as Alice Ng; any password will do."),
-        ("Leave it", "for 2 minutes", "and do nothing: the next click asks for the password again."),
-        ("Stay busy", "for 5 minutes", "and the session ends all the same: that is the session timeout."),
+        ("Watch", f"{where.proxy}/session", "shows the session live, and what to try: two minutes show it all."),
+        ("Leave it", "for 1 minute", "and you are asked whether you are there; after 2 minutes you are out."),
+        ("Stay busy", "for 2 minutes", "and you are told that the session will end: after 3 minutes it does."),
         ("Poll", f"{where.proxy}/WebResources/polling.html", "asks every 2 seconds. That does not keep you in."),
         ("Look", f"{where.proxy}/headers", "shows what the application learns of you, and what it does not."),
-        ("Ask", f"{where.proxy}{prefix}/session", "says how many seconds are left."),
         ("Sign out", f"{where.proxy}{prefix}/sign-out", "and come back: AD FS asks for the password again."),
         ("Administrate", f"{where.proxy}{prefix}/admin/", "as Carla Reyes: what you change acts at once."),
         ("Roll over", f"{where.adfs}/adfs/demo/rollover", "AD FS's signing certificate, then sign in once more."),

@@ -56,6 +56,7 @@ class Known:
         self._cookie_for: Organization | None = None
         self._credentials = Credentials()
         self._key = b""
+        self._has_form = False
         self._cookie_line = b""
         self._facts: RequestFacts
         self._facts_for: tuple[Shape | None, Route | None, Peer | None, str] = (None, None, None, "")
@@ -91,6 +92,8 @@ class Known:
         route = rules.route(self._peer.host, asked.target, asked.method)
         if route is None or not self._know_cookie(rules, route):
             return None
+        if self._has_form and asked.method == "POST":
+            return None  # it may be the one that has a kept form sent on
         session: Session | None = None
         if not route.is_anonymous:
             session = rules.copy_of(self._key) if self._key else None
@@ -172,5 +175,6 @@ class Known:
         self._key = rules.key_of(credentials.cookie, organization.name) if credentials.cookie else b""
         left = None if value is None else without_our_cookies(value.strip(b" \t"))
         self._cookie_line = b"" if left is None else b"Cookie: %b\r\n" % left
+        self._has_form = value is not None and b"claims-held" in value
         self._cookie, self._cookie_for = value, organization
         return True

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import assert_never
 from urllib.parse import quote
 
 from aiohttp import web
@@ -9,6 +10,7 @@ from aiohttp import web
 from proxy.errors import RequestRefused, UpstreamBusy, UpstreamError, UpstreamTimeout
 from proxy.gateway.ports import ChallengeAddress
 from proxy.model.decision import Challenge, Reason, Refuse, SignIn
+from proxy.model.held_form import Kept, NotKept, NotSent
 from proxy.model.organization import Organization
 from proxy.model.request import RequestFacts, RequestKind
 from proxy.pages.reference import REFERENCE
@@ -25,6 +27,11 @@ _PAGES_OF_REFUSALS = {
     Reason.FOREIGN_ORIGIN: Page.FORBIDDEN,
     Reason.NO_ACCESS: Page.NO_ACCESS,
     Reason.DEVICE_UNREGISTERED: Page.DEVICE_UNREGISTERED,
+}
+_PAGES_OF_FORMS = {
+    NotKept.TOO_LARGE: Page.FORM_TOO_LARGE,
+    NotKept.NO_ROOM: Page.FORM_NO_ROOM,
+    NotKept.STORE_UNREACHABLE: Page.STORE_UNAVAILABLE,
 }
 # What a person may meet by a mistyped address or a planted cookie, and can do something about; the rest is for tools.
 _PAGES_OF_REFUSED_REQUESTS = {
@@ -84,6 +91,38 @@ class Answers:
             {"WWW-Authenticate": self._bearer(organization, facts)},
             sign_in=f"{facts.origin}{self._table.mount(organization)}/sign-in",
         )
+
+    def form_kept(self, kept: Kept) -> web.Response:
+        """303 to sign-in, which leads to the form."""
+        return web.Response(status=303, headers={**_NO_STORE, "Location": kept.location, "Set-Cookie": kept.cookie})
+
+    def form_not_kept(
+        self, request: web.Request, facts: RequestFacts, organization: Organization, why: NotKept
+    ) -> web.Response:
+        """A page: the browser still has the form."""
+        page = _PAGES_OF_FORMS.get(why, Page.FORM_NOT_KEPT)
+        away = page is Page.STORE_UNAVAILABLE
+        return self._pages.respond(
+            request,
+            page,
+            status=503 if away else 401,
+            headers=_RETRY_AFTER if away else {"WWW-Authenticate": self._bearer(organization, facts)},
+            organization=organization.friendly_name or organization.name,
+            sign_in=None if away else self._sign_in(organization, f"{organization.path}/"),
+        )
+
+    def form_not_sent(self, request: web.Request, organization: Organization, why: NotSent) -> web.Response:
+        """A page: nothing has gone to the application."""
+        home = f"{organization.path}/"
+        match why:
+            case NotSent.GONE:
+                return self._pages.respond(request, Page.FORM_GONE, status=409, home=home)
+            case NotSent.ANOTHER_USER:
+                return self._pages.respond(request, Page.FORM_OF_ANOTHER, status=403, home=home)
+            case NotSent.FOREIGN_ORIGIN:
+                return self._pages.respond(request, Page.FORBIDDEN, status=403)
+            case _:
+                assert_never(why)
 
     def refuse(
         self, request: web.Request, facts: RequestFacts, organization: Organization, decision: Refuse

@@ -26,6 +26,7 @@ from proxy.gateway.written import (
     is_http_11,
     send,
 )
+from proxy.model.held_form import HeldForm
 from proxy.model.organization import Organization
 from proxy.model.request import RequestFacts, RequestKind
 from proxy.model.session import Session
@@ -37,7 +38,10 @@ _SWITCHING = ((b"Connection", b"Upgrade"), (b"Upgrade", b"websocket"))
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """One request on its way upstream. `session`: whose it is; None on an anonymous path. `body`: where it was read."""
+    """One request on its way upstream. `session`: whose it is; None on an anonymous path.
+
+    `body`: where it was read. `form`: whose body that is, where it was kept from an earlier request.
+    """
 
     request: web.Request
     facts: RequestFacts
@@ -45,6 +49,7 @@ class Passage:
     session: Session | None
     credentials: Credentials
     body: bytes | None = None
+    form: HeldForm | None = None
 
 
 class Forwarder:
@@ -116,13 +121,14 @@ class Forwarder:
     def _upstream_request(self, passage: Passage, asked: RequestChange | None) -> UpstreamRequest:
         request, facts = passage.request, passage.facts
         principal = passage.session.principal if passage.session else None
-        headers, left_out = self.headers[passage.organization.name].build(request.raw_headers, facts, principal)
+        raw = request.raw_headers if passage.form is None else _as_posted(request.raw_headers, passage.form)
+        headers, left_out = self.headers[passage.organization.name].build(raw, facts, principal)
         self.tell_left_out(passage.organization, left_out)
         return UpstreamRequest(
             method=facts.method.encode(),
             target=facts.target.encode("latin-1"),
             headers=asked.asked(headers) if asked else headers,
-            content_length=None if _is_chunked(request) else request.content_length,
+            content_length=_length(passage),
             chunked=_is_chunked(request),
             expect_continue=expects_continue(request),
             upgrade=b"websocket" if facts.kind is RequestKind.WEBSOCKET else None,
@@ -192,6 +198,18 @@ class Forwarder:
         finally:
             forget()
         return Written(response.status, keep_alive=False)
+
+
+def _as_posted(headers: RawHeaders, form: HeldForm) -> RawHeaders:
+    """The request's headers with the kept form's media type in the place of their own."""
+    others = [header for header in headers if header[0].lower() != b"content-type"]
+    return (*others, (b"Content-Type", form.content_type.encode("utf-8", "surrogateescape")))
+
+
+def _length(passage: Passage) -> int | None:
+    if passage.form is not None:
+        return len(passage.form.body)
+    return None if _is_chunked(passage.request) else passage.request.content_length
 
 
 def _is_chunked(request: web.Request) -> bool:

@@ -8,20 +8,24 @@ from typing import assert_never
 import structlog
 from aiohttp import web
 
-from proxy.errors import RequestRefused, StoreUnavailable, UpstreamError
+from proxy.errors import RequestRefused, StoreUnavailable, UpstreamBusy, UpstreamError, UpstreamUnreachable
 from proxy.gateway.answer import Answers, with_strict_transport
 from proxy.gateway.connection import Foregone
 from proxy.gateway.forward import Forwarder, Passage
-from proxy.gateway.judgement import Judge, credentials_of
+from proxy.gateway.judgement import Judge, Judged, credentials_of
+from proxy.gateway.late_forms import LateForms
 from proxy.gateway.ports import (
     AnswerTransform,
     BearerLookup,
     ChallengeAddress,
     Endpoint,
     GuardedEndpoint,
+    KeepsForms,
+    Refresh,
     RulesFor,
     SessionsPort,
     SignInAtRoot,
+    no_refresh,
 )
 from proxy.gateway.streams import OpenStreams
 from proxy.gateway.upstream import Upstream
@@ -46,10 +50,11 @@ from proxy.sessions.guard import BindingGuard
 
 log = structlog.get_logger("gateway")
 
-# At the root of a host with path organizations the login state names the organization.
-_WITHOUT_ORGANIZATION = frozenset({"callback", "wsfed"})
+# At the root of a host with path organizations the login state, or the provider's message, names the organization.
+_WITHOUT_ORGANIZATION = frozenset({"callback", "wsfed", "frontchannel-logout", "backchannel-logout"})
 _NOBODY = Organization(name="", id="", hosts=(), upstream="")
 _CLIENT_GONE = 499
+_NOTHING_SENT = (UpstreamUnreachable, UpstreamBusy)
 
 
 @dataclass(slots=True)
@@ -96,6 +101,8 @@ class Gateway:
         sign_in_at_root: SignInAtRoot | None = None,
         guarded: Mapping[str, GuardedEndpoint] | None = None,
         transform: AnswerTransform | None = None,
+        forms: KeepsForms | None = None,
+        refresh: Refresh = no_refresh,
     ) -> None:
         self.table = OrganizationTable(organizations, listen.prefix, sign_in_hosts)
         self.trusted = listen.trusted_proxies
@@ -105,8 +112,17 @@ class Gateway:
         self._guarded = guarded or {}
         self._sign_in_at_root = sign_in_at_root
         self._answers = Answers(pages, self.table, challenge_address)
+        self._forms = LateForms(forms, self._answers) if forms else None
         self.organizations = organizations
-        self.judge = Judge(sessions=sessions, bearer=bearer, rules_for=rules_for, clock=clock, audit=audit, guard=guard)
+        self.judge = Judge(
+            sessions=sessions,
+            bearer=bearer,
+            rules_for=rules_for,
+            clock=clock,
+            audit=audit,
+            guard=guard,
+            refresh=refresh,
+        )
         self.sessions = sessions
         self.forwarder = Forwarder(organizations, pools, streams, hsts=self.hsts, transform=transform)
         self.metrics = metrics
@@ -180,7 +196,22 @@ class Gateway:
         credentials = credentials_of(request.headers, facts.scheme, known)
         judged = await self.judge.judge(facts, known, credentials)
         passage = Passage(request, facts, known, judged.session, credentials, body)
+        if self._forms is not None and facts.method == "POST":
+            return await self._posted(self._forms, passage, judged, line)
         return await self._carry_out(passage, self._with_origin(judged.decision, request, facts), line)
+
+    async def _posted(self, forms: LateForms, passage: Passage, judged: Judged, line: _Line) -> web.StreamResponse:
+        """A POST, which may be a form that comes too late, or ask for one that did to be sent on."""
+        line.decision, line.reason = type(judged.decision).__name__.lower(), judged.decision.reason
+        try:
+            if forms.are_meant(passage, judged):
+                return await forms.keep(passage, judged)
+            found = await forms.exchange(passage)
+        except StoreUnavailable as error:
+            log.warning("store_unreachable", endpoint="held-form", error=str(error))
+            line.reason = Reason.STORE_UNREACHABLE
+            return self._answers.store_unreachable(passage.request, passage.facts)
+        return await self._carry_out(found, judged.decision, line) if isinstance(found, Passage) else found
 
     async def _own(
         self, request: web.Request, facts: RequestFacts, organization: Organization | None, name: str, line: _Line
@@ -242,6 +273,8 @@ class Gateway:
         try:
             return await self.forwarder.forward(passage)
         except UpstreamError as error:
+            if passage.form is not None and self._forms is not None and isinstance(error, _NOTHING_SENT):
+                await self._forms.give_back(passage.form)
             return self._upstream_failed(passage.request, passage.facts, passage.organization, error, line)
         finally:
             line.upstream_seconds = time.monotonic() - started

@@ -7,12 +7,22 @@ from typing import Any, Protocol
 import structlog
 
 from proxy.errors import RequestRefused, StoreUnavailable
-from proxy.gateway.ports import BearerLookup, RulesFor, SessionsPort
+from proxy.gateway.ports import BearerLookup, Refresh, RulesFor, SessionsPort, no_refresh
 from proxy.model.binding import Standing
 from proxy.model.decision import Challenge, Decision, Ending, Forward, Reason, Refuse, SignIn
 from proxy.model.organization import Organization
 from proxy.model.request import RequestFacts
-from proxy.model.session import BearerRefused, CannotTell, EndReason, Live, NoSession, Session, SessionLookup
+from proxy.model.session import (
+    BearerRefused,
+    CannotTell,
+    Ended,
+    EndReason,
+    Live,
+    NoSession,
+    Session,
+    SessionLookup,
+    SessionReference,
+)
 from proxy.model.settings import TimeRules
 from proxy.model.time import Instant
 from proxy.observability.audit import Audit, AuditEvent
@@ -20,6 +30,7 @@ from proxy.policy.access import is_anonymous
 from proxy.policy.binding import Broken
 from proxy.policy.decide import decide
 from proxy.policy.limits import ending
+from proxy.policy.refresh import may_live_on
 from proxy.sessions.cookie import cookie_names, read_cookies
 from proxy.sessions.guard import BindingGuard
 
@@ -45,11 +56,15 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """The decision, the session it speaks of if one is live, and the instant it was taken at."""
+    """The decision, the session it speaks of if one is live, and the instant it was taken at.
+
+    `over`: the session that ended, now or before, where that is why.
+    """
 
     decision: Decision
     session: Session | None
     at: Instant
+    over: SessionReference | None = None
 
 
 class HeaderLines(Protocol):
@@ -89,7 +104,9 @@ class Judge:
         clock: Callable[[], Instant],
         audit: Audit,
         guard: BindingGuard,
+        refresh: Refresh = no_refresh,
     ) -> None:
+        self._refresh = refresh
         self._sessions = sessions
         self._bearer = bearer
         self._rules_for = rules_for
@@ -106,10 +123,9 @@ class Judge:
         now = self._clock()
         standing = self._standing(lookup, facts, credentials, rules, now)
         decision = decide(facts, organization, lookup, rules, now, standing=standing)
-        unsure = _ends_idle(decision) or standing is Standing.DEVICE_UNPROVEN
-        if unsure and isinstance(lookup, Live) and not lookup.from_store:
-            # Another worker may have seen the user a moment ago; only the store knows of all. And where it is away no
-            # device can refresh its proof: that is an outage, and signs nobody out.
+        if isinstance(lookup, Live) and not lookup.from_store and _is_unsure(decision, standing, lookup.session):
+            # Another worker may have seen the user a moment ago, or renewed the session; only the store knows of all.
+            # And where it is away no device can refresh its proof: that is an outage, and signs nobody out.
             lookup = await self._load(credentials, organization, past_cache=True)
             now = self._clock()
             standing = self._standing(lookup, facts, credentials, rules, now)
@@ -121,10 +137,15 @@ class Judge:
         if isinstance(decision, SignIn | Challenge) and decision.ending and session:
             broken = self._broken(decision.ending, session, facts, credentials)
             ended = await self._end(session, decision.ending, facts.client_address, broken)
-            return Judged(decision if ended else Refuse(503, Reason.STORE_UNREACHABLE), None, now)
+            if not ended:
+                return Judged(Refuse(503, Reason.STORE_UNREACHABLE), None, now)
+            return Judged(decision, None, now, _over(decision.ending.reason, session.reference))
         if isinstance(decision, Forward) and decision.counts_as_activity and session:
             self._sessions.note_activity(session, now, rules.inactivity)
-        return Judged(decision, session if decision.reason is Reason.SIGNED_IN else None, now)
+        if session and now >= session.refresh_at and isinstance(decision, Forward):
+            self._refresh(session, organization, credentials.cookie, facts.client_address)
+        over = _over(lookup.tombstone.reason, lookup.tombstone.reference) if isinstance(lookup, Ended) else None
+        return Judged(decision, session if decision.reason is Reason.SIGNED_IN else None, now, over)
 
     def judge_at_once(
         self, facts: RequestFacts, organization: Organization, session: Session | None, credentials: Credentials
@@ -140,8 +161,11 @@ class Judge:
         decision = decide(facts, organization, lookup, rules, now, standing=standing)
         if not isinstance(decision, Forward):
             return None
-        if session is not None and decision.counts_as_activity:
-            self._sessions.note_activity(session, now, rules.inactivity)
+        if session is not None:
+            if decision.counts_as_activity:
+                self._sessions.note_activity(session, now, rules.inactivity)
+            if now >= session.refresh_at:
+                self._refresh(session, organization, credentials.cookie, facts.client_address)
         return Judged(decision, session if decision.reason is Reason.SIGNED_IN else None, now)
 
     def _standing(
@@ -232,13 +256,18 @@ class Judge:
         return True
 
 
+def _over(reason: EndReason, reference: SessionReference | None) -> SessionReference | None:
+    """The session that is over, if its cookie came from its own browser."""
+    return None if reason is EndReason.BINDING_BROKEN else reference
+
+
 def _name_of(session: Session) -> str:
     return session.principal.upn or session.principal.name
 
 
-def _ends_idle(decision: Decision) -> bool:
-    return (
+def _is_unsure(decision: Decision, standing: Standing, session: Session) -> bool:
+    return standing is Standing.DEVICE_UNPROVEN or (
         isinstance(decision, SignIn | Challenge)
         and decision.ending is not None
-        and decision.ending.reason is EndReason.INACTIVITY_TIMEOUT
+        and may_live_on(session, decision.ending)
     )

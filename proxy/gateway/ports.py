@@ -7,9 +7,10 @@ from typing import Protocol, TypeAlias
 from aiohttp import web
 
 from proxy.model.decision import Ending
+from proxy.model.held_form import HeldForm, Kept, NotKept, NotSent
 from proxy.model.organization import Organization
 from proxy.model.request import RequestFacts
-from proxy.model.session import EndReason, Session, SessionLookup
+from proxy.model.session import EndReason, Session, SessionLookup, SessionReference
 from proxy.model.settings import TimeRules
 from proxy.model.time import Instant, Seconds
 
@@ -34,6 +35,15 @@ class SessionsPort(Protocol):
 
     def watch(self, session: Session, on_end: Callable[[EndReason], None]) -> Callable[[], None]:
         """Call back once when the session is ended anywhere; returns what stops the watching."""
+
+
+Refresh: TypeAlias = Callable[[Session, Organization, str | None, str], None]
+"""(session, organization, cookie, client address): a request came whose session is to be renewed soon. Returns at once.
+"""
+
+
+def no_refresh(_session: Session, _organization: Organization, _cookie: str | None, _address: str) -> None:
+    """Sessions end with their tokens."""
 
 
 BearerLookup: TypeAlias = Callable[[str, Organization, Instant], Awaitable[SessionLookup]]
@@ -78,6 +88,23 @@ class BearerAddress:
 
 ChallengeAddress: TypeAlias = Callable[[Organization, RequestFacts], BearerAddress | None]
 """None where an organization's provider issues no bearer tokens, or does not say where."""
+
+
+class KeepsForms(Protocol):
+    """What keeps forms that were posted too late."""
+
+    async def keep(
+        self, request: web.Request, facts: RequestFacts, organization: Organization, over: SessionReference
+    ) -> Kept | NotKept:
+        """Keep the form of a session that is over."""
+
+    async def take(
+        self, request: web.Request, facts: RequestFacts, organization: Organization, session: Session, token: str
+    ) -> HeldForm | NotSent:
+        """The kept form that a request has sent on, once. Raises StoreUnavailable."""
+
+    async def give_back(self, form: HeldForm) -> None:
+        """Nothing of it went out. Raises StoreUnavailable."""
 
 
 class AnswerChange(Protocol):

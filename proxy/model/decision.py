@@ -24,6 +24,7 @@ class Reason(StrEnum):
     BINDING_BROKEN = "binding_broken"
     DEVICE_UNPROVEN = "device_unproven"
     DEVICE_UNREGISTERED = "device_unregistered"
+    REFRESH_REFUSED = "refresh_refused"
     BEARER_REFUSED = "bearer_refused"
     NO_ACCESS = "no_access"
     FOREIGN_ORIGIN = "foreign_origin"

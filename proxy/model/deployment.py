@@ -7,7 +7,7 @@ from typing import TypeAlias
 from proxy.model.binding import BindingSettings
 from proxy.model.organization import AccessRule, Organization
 from proxy.model.provider import IdentityProvider, SecretText
-from proxy.model.settings import ActivityCounts, FeatureControlBits, Limits, ServerSettings
+from proxy.model.settings import ActivityCounts, FeatureControlBits, Limits, ServerSettings, SignOutScope
 from proxy.model.time import Seconds
 
 Network: TypeAlias = IPv4Network | IPv6Network
@@ -46,12 +46,14 @@ class SessionTuning:
     """How a worker treats its own copies of sessions.
 
     `activity_resolution`: seconds between two writes of one session's activity. `outage_grace`: seconds the copies are
-    good for while the store is unreachable, 0 turns it off. `cache`: sessions kept per worker.
+    good for while the store is unreachable, 0 turns it off. `cache`: sessions kept per worker. `held_forms`: MiB that
+    all forms may come to that were posted too late, 0 keeps none.
     """
 
     activity_resolution: Seconds = 5.0
     outage_grace: Seconds = 60.0
     cache: int = 100_000
+    held_forms: int = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +108,7 @@ class Deployment:
     upstream: UpstreamTuning = field(default_factory=UpstreamTuning)
     counts: ActivityCounts = ActivityCounts.USER_INPUT
     binding: BindingSettings = field(default_factory=BindingSettings)
+    sign_out_everywhere: SignOutScope = SignOutScope.ORGANIZATION
     observability: Observability = field(default_factory=Observability)
     ca_file: str | None = None
     management: Management | None = None

@@ -69,6 +69,9 @@ class SecretText(str):
         return "SecretText(…)"
 
 
+OFFLINE_ACCESS = "offline_access"
+"""The scope that asks for a refresh token (OpenID Connect Core, section 11)."""
+
 PASSWORD = "urn:oasis:names:tc:SAML:1.0:am:password"  # noqa: S105 - the method's name
 """Forms sign-in, as WS-Federation's `wauth` names it."""
 
@@ -86,6 +89,7 @@ class IdentityProvider:
     method asked for where credentials are owed; `wreply`: sent in place of our own address; `decryption_keys`: PEM
     files of private keys, each with its certificate if that is to be published; `allow_sha1`: rsa-sha1 signatures too.
     `sign_in_host`: `auth.contoso.com[:port]`, the one host that takes the provider's answers for all organizations.
+    `refresh`: renew sessions with refresh tokens where custom session timeouts are off.
     """
 
     name: str
@@ -110,6 +114,7 @@ class IdentityProvider:
     decryption_keys: tuple[str, ...] = ()
     allow_sha1: bool = False
     sign_in_host: str | None = None
+    refresh: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +123,8 @@ class ProviderMetadata:
 
     `access_token_issuer`: AD FS alone states it; access tokens may carry it for `iss`.
     `iss_in_response`: the provider promises `iss` in its authorization response (RFC 9207, section 3).
+    `revocation_endpoint`: where tokens are revoked (RFC 7009; RFC 8414, section 2). `offers_offline_access`: it lists
+    the scope that asks for a refresh token (OpenID Connect Core, section 11).
     """
 
     issuer: str
@@ -128,4 +135,6 @@ class ProviderMetadata:
     userinfo_endpoint: str | None = None
     access_token_issuer: str | None = None
     iss_in_response: bool = False
+    revocation_endpoint: str | None = None
+    offers_offline_access: bool = False
     id_token_signing_algs: tuple[str, ...] = ("RS256",)

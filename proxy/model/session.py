@@ -1,5 +1,6 @@
 """Sessions, what is left of them, and the four different answers to «whose cookie is this?»."""
 
+import math
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol, TypeAlias
@@ -31,6 +32,7 @@ class EndReason(StrEnum):
     REVOKED = "revoked"
     REPLACED = "replaced"
     BINDING_BROKEN = "binding_broken"
+    REFRESH_REFUSED = "refresh_refused"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,8 @@ class Session:
     `reference` is None for a session made from a bearer token, which is never stored; `signed_in_at` is then its `iat`.
     `signed_in_at` starts the session timeout; `token_end` bounds the session where custom timeouts are off, and a
     bearer's always. `binding`: the browser it is for, None for one of a time before bindings were recorded. `device`:
-    the key that its device registered.
+    the key that its device registered. `refresh_at`: from then on a refresh token may move the token's end, where
+    custom timeouts are off; infinite where there is none.
     """
 
     reference: SessionReference | None
@@ -67,6 +70,7 @@ class Session:
     subject: str | None = None
     binding: Binding | None = None
     device: DeviceKey | None = None
+    refresh_at: Instant = math.inf
 
     @property
     def is_bearer(self) -> bool:

@@ -56,6 +56,13 @@ class ActivityCounts(StrEnum):
     EVERY_REQUEST = "every_request"
 
 
+class SignOutScope(StrEnum):
+    """How far a sign-out everywhere reaches: the organization that it was asked of, or all of that provider."""
+
+    ORGANIZATION = "organization"
+    ALL = "all"
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """A setting that was found out of its bounds and taken as the strictest valid value; the caller logs it."""

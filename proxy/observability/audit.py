@@ -29,6 +29,7 @@ class AuditEvent(StrEnum):
     USER_REVOKED = "user_revoked"
     SETTING_CHANGED = "setting_changed"
     BINDING_BROKEN = "binding_broken"
+    REFRESH_REFUSED = "refresh_refused"
     REFUSED = "refused"
 
 

@@ -88,7 +88,7 @@ class Metrics:
                 self.count("sign_in_failures", (organization, reason))
             case AuditEvent.SIGNED_OUT:
                 self.count("sessions_ended", (organization, "signed_out"))
-            case AuditEvent.SESSION_EXPIRED:
+            case AuditEvent.SESSION_EXPIRED | AuditEvent.REFRESH_REFUSED:
                 self.count("sessions_ended", (organization, reason))
             case AuditEvent.SESSION_REVOKED:
                 self.count("sessions_ended", (organization, "revoked"))

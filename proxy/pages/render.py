@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from aiohttp import web
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from proxy.model.held_form import TOKEN_FIELD
 from proxy.pages.reference import REFERENCE, make_reference
 from proxy.pages.texts import CATALOGUES, ENGLISH, Page
 
@@ -19,6 +20,9 @@ __all__ = ["Page", "Pages", "origin_of"]
 _SHOWN_IN_FRAMES = frozenset(
     {
         Page.FRAMED,
+        Page.FORM_NOT_KEPT,
+        Page.FORM_TOO_LARGE,
+        Page.FORM_NO_ROOM,
         Page.NO_ACCESS,
         Page.NOT_FOUND,
         Page.STORE_UNAVAILABLE,
@@ -27,6 +31,9 @@ _SHOWN_IN_FRAMES = frozenset(
         Page.UPSTREAM_UNREACHABLE,
     }
 )
+
+# What the application answers to a form that is sent on may be a redirect to anywhere.
+_LEADS_ON = frozenset({Page.FORM_KEPT})
 
 # A browser drops tabs and newlines and reads `\` as `/`, so those could make another host of a path.
 _LOCAL_PATH = re.compile(r"/(?![/\\])[^\x00-\x20\x7f\\]*\Z")
@@ -63,19 +70,27 @@ class Pages:
         retry: str | None = None,
         sign_in: str | None = None,
         sign_out: str | None = None,
+        everywhere: str | None = None,
         cancel: str | None = None,
+        home: str | None = None,
+        send_on: str | None = None,
+        token: str | None = None,
+        discard: str | None = None,
+        details: str | None = None,
         action: str | None = None,
         organization: str | None = None,
         name: str | None = None,
     ) -> web.Response:
         """The answer that shows `page`.
 
-        `retry`, `sign_in`, `sign_out` and `cancel` are links, `action` is where the form of `Page.SIGN_OUT` posts:
-        paths of this host with their query. Anything else (another host, a scheme, control characters) is left out.
+        `retry`, `sign_in`, `sign_out`, `everywhere`, `cancel` and `home` are links, `action` is where the form of a
+        sign-out posts, `send_on` (with `token`) and `discard` where those of a kept form do: paths of this host with
+        their query. Anything else (another host, a scheme, control characters) is left
+        out.
         `form_action`: URLs or origins that the answer to that POST may redirect to, such as the provider's end-session
         endpoint; Chromium holds redirects after a POST to `form-action` too. `framed_by`: origins beside our own that
-        may frame a page meant for frames. `organization` (a friendly name) and `name` (who is signed in) are shown.
-        `headers` come last and win. Raises ValueError for a `form_action` or `framed_by` that has no origin.
+        may frame a page meant for frames. `organization` (a friendly name), `name` (who is signed in) and `details`
+        are shown. `headers` come last and win. Raises ValueError for a `form_action` or `framed_by` that has no origin.
         """
         body = self._template.render(
             language=self._catalogue.language,
@@ -86,16 +101,24 @@ class Pages:
             retry=_local(retry),
             sign_in=_local(sign_in),
             sign_out=_local(sign_out),
+            everywhere=_local(everywhere),
             cancel=_local(cancel),
+            home=_local(home),
+            send_on=_local(send_on),
+            token=token,
+            token_field=TOKEN_FIELD,
+            discard=_local(discard),
+            details=details,
             action=_local(action),
             organization=organization,
             name=name,
             reference=_reference(request),
         )
         ancestors = _sources(framed_by) if page in _SHOWN_IN_FRAMES else "'none'"
+        actions = "*" if page in _LEADS_ON else _sources(form_action)
         policy = (
             f"default-src 'none'; style-src {self._style_source}; "
-            f"form-action {_sources(form_action)}; frame-ancestors {ancestors}; base-uri 'none'"
+            f"form-action {actions}; frame-ancestors {ancestors}; base-uri 'none'"
         )
         return web.Response(
             status=status,

@@ -20,9 +20,16 @@ class Page(StrEnum):
     LOOP = "loop"
     FRAMED = "framed"
     SIGN_OUT = "sign_out"
+    SIGN_OUT_EVERYWHERE = "sign_out_everywhere"
     SIGNED_OUT = "signed_out"
     NO_ACCESS = "no_access"
     DEVICE_UNREGISTERED = "device_unregistered"
+    FORM_KEPT = "form_kept"
+    FORM_NOT_KEPT = "form_not_kept"
+    FORM_TOO_LARGE = "form_too_large"
+    FORM_NO_ROOM = "form_no_room"
+    FORM_GONE = "form_gone"
+    FORM_OF_ANOTHER = "form_of_another"
     FORBIDDEN = "forbidden"
     BAD_REQUEST = "bad_request"
     NOT_FOUND = "not_found"
@@ -49,8 +56,12 @@ class Labels:
     sign_in: str
     sign_in_outside: str
     sign_out: str
+    sign_out_everywhere: str
     other_account: str
     cancel: str
+    send_on: str
+    discard: str
+    home: str
     signed_in_as: str
     reference: str
 
@@ -71,8 +82,12 @@ ENGLISH = Catalogue(
         sign_in="Sign in",
         sign_in_outside="Open the sign-in page",
         sign_out="Sign out",
+        sign_out_everywhere="Sign out everywhere",
         other_account="Sign in with another account",
         cancel="Stay signed in",
+        send_on="Send it now",
+        discard="Do not send it",
+        home="Open the application",
         signed_in_as="You are signed in as",
         reference="If you need help, tell your administrator this reference:",
     ),
@@ -125,6 +140,12 @@ ENGLISH = Catalogue(
             "You will be signed out of this application in every tab of this browser, and of the sign-in service.",
             "Save your work first.",
         ),
+        Page.SIGN_OUT_EVERYWHERE: PageText(
+            "Sign out everywhere?",
+            "You will be signed out of this application in every browser and on every computer, and of the sign-in "
+            "service. Coming back takes your password.",
+            "Save your work first, in your other browsers too.",
+        ),
         Page.SIGNED_OUT: PageText(
             "You are signed out",
             "Your session has ended.",
@@ -141,6 +162,39 @@ ENGLISH = Catalogue(
             "minute of signing in.",
             "Sign in once more. If this page comes back, use a browser that supports device bound sessions, such as a "
             "current Chrome or Edge, or ask your administrator.",
+        ),
+        Page.FORM_KEPT: PageText(
+            "Send what you entered?",
+            "Your session had ended when you sent a form, so it was kept for you. It has not reached the application.",
+            "Send it now, or leave it. It is kept for 10 minutes from when you sent it.",
+        ),
+        Page.FORM_NOT_KEPT: PageText(
+            "You are not signed in",
+            "What you entered was not sent, because your session has ended. It is still in this browser: Back shows it "
+            "again.",
+            "Sign in, which opens another tab. Then come back to this one, press Back, and send it again.",
+        ),
+        Page.FORM_TOO_LARGE: PageText(
+            "You are not signed in",
+            "What you entered was not sent, because your session has ended, and it is too large to be kept here. It is "
+            "still in this browser: Back shows it again.",
+            "Sign in, which opens another tab. Then come back to this one, press Back, and send it again.",
+        ),
+        Page.FORM_NO_ROOM: PageText(
+            "You are not signed in",
+            "What you entered was not sent, because your session has ended, and there is no room left to keep it here. "
+            "It is still in this browser: Back shows it again.",
+            "Sign in, which opens another tab. Then come back to this one, press Back, and send it again.",
+        ),
+        Page.FORM_GONE: PageText(
+            "There is no form to send",
+            "It was sent already, or it was kept for 10 minutes and those are over.",
+            "Look in the application whether it arrived. If not, enter it again.",
+        ),
+        Page.FORM_OF_ANOTHER: PageText(
+            "That form was somebody else's",
+            "A form was kept for another user of this browser. You cannot see it, it was not sent, and it is deleted.",
+            "Go on in the application.",
         ),
         Page.FORBIDDEN: PageText(
             "This was not allowed",

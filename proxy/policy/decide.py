@@ -29,6 +29,7 @@ _REASONS = {
     EndReason.REVOKED: Reason.REVOKED,
     EndReason.REPLACED: Reason.REPLACED,
     EndReason.BINDING_BROKEN: Reason.BINDING_BROKEN,
+    EndReason.REFRESH_REFUSED: Reason.REFRESH_REFUSED,
 }
 _NAVIGATIONS = frozenset({RequestKind.NAVIGATION, RequestKind.FRAMED_NAVIGATION})
 # A redirect would turn another method into GET and lose its body.

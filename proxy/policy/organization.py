@@ -8,8 +8,8 @@ from proxy.errors import RequestRefused
 from proxy.model.organization import Organization
 from proxy.policy.paths import widest_reading
 
-_OF_THE_LOGIN_STATE: Final = frozenset({"callback", "wsfed"})
-"""At the root of a host with path organizations these take the organization from the login state."""
+_OF_PROVIDERS: Final = frozenset({"callback", "wsfed", "frontchannel-logout", "backchannel-logout"})
+"""At the root of a host with path organizations these take the organization from what a provider says."""
 
 
 @dataclass(slots=True)
@@ -83,7 +83,8 @@ class OrganizationTable:
         """The endpoint of ours that a raw path names: whose mount it is below, and the part below the mount.
 
         The organization is None at the root of a host whose organizations lie at paths, where the login state names
-        it (`callback`, `wsfed`) or nobody does. None where the path is not ours, or the host is unknown.
+        it (`callback`, `wsfed`), a provider's message does (`…channel-logout`) or nobody. None where the path is not
+        ours, or the host is unknown.
         The mount is matched exactly, by whole segments.
         """
         if self._prefix not in path:
@@ -95,7 +96,7 @@ class OrganizationTable:
         if below is not None:
             shared = bool(known.by_path) or host in self._sign_in_hosts
             owned = known.rest is not None and not (
-                known.rest.path or (shared and below.split("/", 1)[0] in _OF_THE_LOGIN_STATE)
+                known.rest.path or (shared and below.split("/", 1)[0] in _OF_PROVIDERS)
             )
             return known.rest if owned else None, below
         claimant = known.claimant(path)

@@ -113,7 +113,7 @@ class SessionCache:
             self._copies[key] = replace(copy, last_activity=now)
 
     def drop(self, id_hash: str) -> None:
-        """A session ended: no copy, and no load under way may bring one."""
+        """A session ended or changed: no copy, and no load under way may bring the one of before."""
         key = self._by_id.pop(id_hash, None)
         if key:
             self._copies.pop(key, None)

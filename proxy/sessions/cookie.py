@@ -14,7 +14,9 @@ from proxy.model.organization import SameSite
 LOGIN_SLOTS = 5
 """Sign-ins that one browser may have under way."""
 
-_OURS = re.compile(r"(?:__Host-)?claims-(?:session|nonce|device|cleanup|loop|login)(?:-[a-z0-9-]+)?\Z", re.IGNORECASE)
+_OURS = re.compile(
+    r"(?:__Host-)?claims-(?:session|nonce|device|cleanup|held|loop|login)(?:-[a-z0-9-]+)?\Z", re.IGNORECASE
+)
 # RFC 6265, section 4.1.1: what a cookie's value may hold; ours are base64url and dots.
 _VALUE = re.compile(r"[!#-+\--:<-\[\]-~]*\Z")
 
@@ -27,6 +29,7 @@ class CookieNames:
     nonce: str
     device: str
     cleanup: str
+    held: str
     loop: str
     login_prefix: str
 
@@ -44,6 +47,7 @@ def cookie_names(suffix: str, *, secure: bool) -> CookieNames:
         nonce=f"{prefix}nonce{suffix}",
         device=f"{prefix}device{suffix}",
         cleanup=f"{prefix}cleanup{suffix}",
+        held=f"{prefix}held{suffix}",
         loop=f"{prefix}loop{suffix}",
         login_prefix=f"{prefix}login-",
     )

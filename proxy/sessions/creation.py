@@ -1,5 +1,6 @@
 """A sign-in on its way to become a session."""
 
+import math
 from dataclasses import dataclass
 
 from proxy.model.binding import Binding
@@ -7,6 +8,7 @@ from proxy.model.principal import Principal
 from proxy.model.session import ClientKind, Session, SessionReference
 from proxy.model.settings import TimeRules
 from proxy.model.time import Instant, Seconds
+from proxy.policy.refresh import refresh_at
 from proxy.store.port import Creation, Place, SignedIn
 
 
@@ -17,6 +19,7 @@ class NewSession:
     `counts_as_credentials`: False for a method that pays no credentials owed. `asked_for_credentials_at`: when this
     sign-in asked for credentials, None where it did not. `replaces`: the session that this browser had before.
     `binding`: the browser that signs in.
+    `provider`: its name, for `provider_session` and `subject` mean something at that provider alone.
     """
 
     organization: str
@@ -35,6 +38,7 @@ class NewSession:
     refresh_token: str | None = None
     replaces: SessionReference | None = None
     binding: Binding | None = None
+    provider: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +74,18 @@ def creation_of(new: NewSession, place: Place) -> Creation:
     )
 
 
+def is_newer(new: NewSession, sign_out: Instant) -> bool:
+    """Whether somebody has authenticated since a provider signed them out at `sign_out`, its clock allowed for.
+
+    Where the provider states no authentication instant, this stops what was under way and nothing that came after.
+    """
+    if new.authenticated_at is None:
+        return new.now > sign_out
+    asked = new.asked_for_credentials_at
+    answers = asked is not None and asked > sign_out and new.authenticated_at >= asked - new.leeway
+    return new.authenticated_at > sign_out or answers
+
+
 def session_of(new: NewSession, place: Place, answer: SignedIn) -> Session:
     """The session that it becomes."""
     return Session(
@@ -84,4 +100,5 @@ def session_of(new: NewSession, place: Place, answer: SignedIn) -> Session:
         provider_session=new.provider_session,
         subject=new.subject,
         binding=new.binding,
+        refresh_at=refresh_at(new.token_end, new.now) if new.refresh_token else math.inf,
     )

@@ -32,11 +32,19 @@ class Listing:
         self._store = store
         self._sealer = sealer
 
-    def names(self, organization: str, provider_session: str | None, subject: str | None) -> tuple[str, ...]:
+    def names(self, provider: str, provider_session: str | None, subject: str | None) -> tuple[str, ...]:
         """The further indexes of a session: HMACs, so that the store learns no `sid` and no `sub`."""
         pairs = (("sid", provider_session), ("sub", subject))
+        return tuple(f"{kind}:{self._sealer.tag(_named(provider, text), purpose=kind)}" for kind, text in pairs if text)
+
+    def all_names(self, provider: str, provider_session: str | None, subject: str | None) -> tuple[str, ...]:
+        """The same under every secret that there is, the newest first."""
+        pairs = (("sid", provider_session), ("sub", subject))
         return tuple(
-            f"{kind}:{self._sealer.tag(f'{organization} {text}', purpose=kind)}" for kind, text in pairs if text
+            f"{kind}:{tag}"
+            for kind, text in pairs
+            if text
+            for tag in self._sealer.tags(_named(provider, text), purpose=kind)
         )
 
     def names_of_user(self, upn: str | None, name: str) -> tuple[str, ...]:
@@ -76,13 +84,12 @@ class Listing:
         places = await self._store.listing(organization, offset, limit)
         return Page(await self._summaries(places), str(offset + limit) if len(places) == limit else "")
 
-    async def of_provider(self, organization: str, provider_session: str | None, subject: str | None) -> Page:
-        """Sessions by the provider's `sid`, or else its `sub`."""
-        kind, text = ("sid", provider_session) if provider_session else ("sub", subject)
+    async def named(self, names: Sequence[str]) -> tuple[Summary, ...]:
+        """Sessions that one of these further indexes finds."""
         places: dict[Place, None] = {}
-        for tag in self._sealer.tags(f"{organization} {text}", purpose=kind) if text else ():
-            places |= dict.fromkeys(await self._store.find(f"{kind}:{tag}"))
-        return Page(await self._summaries(tuple(places)), "")
+        for name in names:
+            places |= dict.fromkeys(await self._store.find(name))
+        return await self._summaries(tuple(places))
 
     async def _summaries(self, places: Sequence[Place]) -> tuple[Summary, ...]:
         found = []
@@ -107,3 +114,8 @@ def _folded(text: str) -> str:
 def _terms(upn: str | None, name: str) -> set[str]:
     whole = {_folded(upn or ""), _folded(name)}
     return {term for term in (whole | set(_folded(name).split()) | {_folded(upn or "").partition("@")[0]}) if term}
+
+
+def _named(provider: str, text: str) -> str:
+    """A provider's word: what another provider calls by it is something else."""
+    return f"{provider} {text}"

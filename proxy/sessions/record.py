@@ -9,6 +9,7 @@ The store's plain fields are copies for its scripts. `a` is what counts: a copy 
 """
 
 import json
+import math
 import sys
 import zlib
 from collections.abc import Mapping
@@ -114,6 +115,7 @@ def seal(session: Session, key: Key, sealer: Sealer, tokens: Mapping[str, str | 
         ]
     )
     private: dict[str, object] = {"k": who.key, "e": who.email, "g": who.groups, "o": who.roles}
+    private |= {"r": session.refresh_at if math.isfinite(session.refresh_at) else None}
     private |= {"p": session.provider_session, "b": session.subject, "c": [[c.type, c.value] for c in who.claims]}
     if session.binding:
         bound = session.binding
@@ -164,6 +166,7 @@ def unseal(record: Record, key: Key, sealer: Sealer) -> Session:
         subject=rest.get("b"),
         binding=_binding(rest.get("n")),
         device=unseal_device(record, key.place, sealer),
+        refresh_at=rest.get("r", math.inf),
     )
 
 

@@ -9,7 +9,6 @@ import structlog
 
 from proxy.errors import SealBroken, StoreUnavailable
 from proxy.model.binding import DeviceKey
-from proxy.model.decision import Ending
 from proxy.model.deployment import SessionTuning
 from proxy.model.session import (
     CannotTell,
@@ -28,12 +27,15 @@ from proxy.sessions import devices
 from proxy.sessions import record as records
 from proxy.sessions.activity import ActivityWriter
 from proxy.sessions.cache import SessionCache, digest
-from proxy.sessions.creation import Created, CredentialsOwed, NewSession, creation_of, session_of
+from proxy.sessions.creation import Created, CredentialsOwed, NewSession, creation_of, is_newer, session_of
+from proxy.sessions.endings import Endings
 from proxy.sessions.heart import Heart
 from proxy.sessions.listing import Listing, Page
 from proxy.sessions.record import Key, Summary, key_of
+from proxy.sessions.refresh import Renewals, Tokens, read_tokens
 from proxy.sessions.watch import OnEnd, Watches
 from proxy.store.admin_port import AdminStore
+from proxy.store.forms_port import FormStore
 from proxy.store.port import (
     TOMBSTONE_SECONDS,
     EndOrder,
@@ -53,10 +55,8 @@ _ATTEMPTS = 5
 _FINEST: Seconds = 0.25
 """A burst of requests is one sign of activity: a last activity may be that much too early."""
 
-_SIGNS_OUT = frozenset({EndReason.SIGNED_OUT, EndReason.REVOKED})
 
-
-class Sessions:
+class Sessions(Endings):
     """The sessions of one worker over the store of all. `retention`: seconds a session is kept at most."""
 
     def __init__(
@@ -79,6 +79,7 @@ class Sessions:
         self._listing = Listing(store, sealer)
         self._can_tell: Callable[[], bool] = lambda: True
         self._heart = Heart(store, self._cache, self._activity, self._watches, clock)
+        self.renewals = Renewals(store, lambda: self._sealer, self._names, self._heart, clock)
 
     def adopt(self, sealer: Sealer, tuning: SessionTuning, *, retention: Seconds, drop_copies: bool) -> None:
         """Go on under another configuration; sessions stay, and what is pending is written.
@@ -103,6 +104,11 @@ class Sessions:
     def admin(self) -> AdminStore:
         """What administrators keep in the same store."""
         return self._store.admin
+
+    @property
+    def forms(self) -> FormStore:
+        """Posted forms that are kept in the same store."""
+        return self._store.forms
 
     @property
     def directory(self) -> Listing:
@@ -199,7 +205,7 @@ class Sessions:
                 return CredentialsOwed(answer.after)
             if answer.at < min(new.now, creation.earlier or new.now):
                 creation = replace(creation, earlier=answer.at)
-        names = listing.names(new.organization, new.provider_session, new.subject)
+        names = listing.names(new.provider, new.provider_session, new.subject)
         names += listing.names_of_user(new.principal.upn, new.principal.name)
         answer = await self._store.prepare(creation)
         for _ in range(_ATTEMPTS):
@@ -210,6 +216,13 @@ class Sessions:
             sealed = records.seal(session, key, sealer, tokens)
             offered, answer = answer, await self._store.create(creation, answer.at, sealed, names)
             if answer == offered:
+                sign_out = await self._store.names_signed_out_after(
+                    listing.all_names(new.provider, new.provider_session, new.subject)
+                )
+                # After it was written: a sign-out that looked for sessions before found none, and stands there now.
+                if sign_out is not None and not is_newer(new, sign_out):
+                    await self._store.end(EndOrder(key.place, new.organization, EndReason.SIGNED_OUT, sign_out))
+                    return CredentialsOwed(sign_out)
                 await self._replace(new, tag)
                 return Created(cookie, session)
         raise StoreUnavailable("the sign-in's instant changed again and again while it was written")
@@ -222,104 +235,6 @@ class Sessions:
             await self._store.end(EndOrder(place, new.organization, EndReason.REPLACED, new.now))
         self._heart.ended(place, EndReason.REPLACED)
 
-    async def end(self, session: Session, ending: Ending) -> bool:
-        """End a session everywhere; whether this very call ended it. Idempotent. Raises StoreUnavailable.
-
-        One ended for inactivity lives on where another worker has seen its user since. A bearer's was never stored:
-        only its mark is.
-        """
-        place = Place(session.reference.tag, session.reference.id_hash) if session.reference else None
-        idle = ending.reason is EndReason.INACTIVITY_TIMEOUT
-        order = EndOrder(
-            place or Place("", ""),
-            session.organization,
-            ending.reason,
-            ending.at,
-            owes_credentials=ending.owes_credentials,
-            signs_out=ending.reason in _SIGNS_OUT and place is not None,
-            seen_at_most=session.last_activity if idle else None,
-        )
-        ended = await self._store.end(order) if place else False
-        if not ended and place and idle:
-            return False
-        if order.owes_credentials or order.signs_out:
-            await self._mark_all(session.principal.key, order)
-        if place:
-            self._heart.ended(place, ending.reason)
-        return ended
-
-    async def _mark_all(self, principal_key: str, order: EndOrder) -> None:
-        """Marks lie under every tag of the principal, or a sign-in under way under another would not see them."""
-        for tag in self._sealer.tags(principal_key, purpose="principal"):
-            if tag != order.place.tag:
-                await self._store.end(replace(order, place=Place(tag, "")))
-
-    async def end_principal(
-        self,
-        principal_key: str,
-        organization: str | None,
-        reason: EndReason,
-        now: Instant,
-        *,
-        owes_credentials: bool,
-    ) -> int:
-        """End all sessions of a principal, of one organization or of all; how many. Raises StoreUnavailable."""
-        count = 0
-        for tag in self._sealer.tags(principal_key, purpose="principal"):
-            count += await self.end_tag(tag, reason, now, organization=organization, owes_credentials=owes_credentials)
-        return count
-
-    async def end_tag(
-        self, tag: str, reason: EndReason, now: Instant, *, organization: str | None = None, owes_credentials: bool
-    ) -> int:
-        """As `end_principal`, of whoever has this tag. Raises StoreUnavailable."""
-        place, where, signs_out = Place(tag, ""), organization or "*", reason in _SIGNS_OUT
-        order = EndOrder(place, where, reason, now, owes_credentials=owes_credentials, signs_out=signs_out)
-        ended = await self._store.end_principal(tag, organization, order)
-        for place in ended:
-            self._heart.ended(place, reason)
-        return len(ended)
-
-    async def end_listed(self, summary: Summary, reason: EndReason, now: Instant, *, owes_credentials: bool) -> bool:
-        """End a session that an administrator or a provider named. Raises StoreUnavailable."""
-        return await self.end_at(
-            summary.reference, summary.organization, reason, now, owes_credentials=owes_credentials
-        )
-
-    async def end_reached(self, summary: Summary, reached: Ending) -> bool:
-        """End a listed session that has reached a limit, unless its user was seen since. Raises StoreUnavailable."""
-        place = Place(summary.reference.tag, summary.reference.id_hash)
-        idle = reached.reason is EndReason.INACTIVITY_TIMEOUT
-        order = EndOrder(
-            place,
-            summary.organization,
-            reached.reason,
-            reached.at,
-            owes_credentials=reached.owes_credentials,
-            seen_at_most=summary.last_activity if idle else None,
-        )
-        ended = await self._store.end(order)
-        if ended:
-            self._heart.ended(place, reached.reason)
-        return ended
-
-    async def end_at(
-        self, reference: SessionReference, organization: str, reason: EndReason, now: Instant, *, owes_credentials: bool
-    ) -> bool:
-        """End the session that a reference names; whether this very call ended it. Raises StoreUnavailable."""
-        place = Place(reference.tag, reference.id_hash)
-        order = EndOrder(
-            place,
-            organization,
-            reason,
-            now,
-            owes_credentials=owes_credentials,
-            signs_out=reason in _SIGNS_OUT,
-        )
-        ended = await self._store.end(order)
-        self._heart.ended(place, reason)
-        return ended
-
     def note_activity(self, session: Session, now: Instant, inactivity: Seconds | None) -> None:
         """Somebody is there. Seen by this worker at once, by the store soon; near the inactivity end at once, too."""
         if session.reference is None or 0 <= now - session.last_activity < _FINEST:
@@ -330,17 +245,17 @@ class Sessions:
         if urgent:
             self._heart.write_now(place)
 
-    async def id_token(self, cookie: str, organization: str) -> str | None:
-        """The session's id token, for id_token_hint; None where there is none. Raises StoreUnavailable."""
-        key = key_of(cookie)
-        found = await self._store.read(key.place, (records.ID_TOKEN,)) if key else None
-        if key is None or not isinstance(found, Record) or found.organization != organization:
-            return None
-        try:
-            return records.unseal_token(found, records.ID_TOKEN, key, self._sealer)
-        except SealBroken:
-            _log.warning("session_seal_broken", organization=organization, error="id token")
-            return None
+    def activity_resolution(self, inactivity: Seconds | None) -> Seconds:
+        """Seconds within which further signs of activity change nothing, never more than 1/20 of the timeout."""
+        return self._activity.resolution(inactivity)
+
+    async def tokens(self, cookie: str, organization: str) -> Tokens:
+        """The tokens that are kept beside the session, none where there is none. Raises StoreUnavailable."""
+        return await read_tokens(self._store, self._sealer, cookie, organization)
+
+    def _names(self, session: Session, provider: str) -> Sequence[str]:
+        named, who = self._listing.names(provider, session.provider_session, session.subject), session.principal
+        return named + self._listing.names_of_user(who.upn, who.name)
 
     async def register_device(self, reference: SessionReference, organization: str, device: DeviceKey) -> bool:
         """See `devices.register`."""
@@ -400,9 +315,16 @@ class Sessions:
         """Sessions for administrators, of one organization or of all. Raises StoreUnavailable."""
         return await self._listing.page(organization, limit, cursor)
 
-    async def of_provider(self, organization: str, *, provider_session: str | None, subject: str | None) -> Page:
-        """Sessions that a provider's sign-out names, by its `sid` or else its `sub`. Raises StoreUnavailable."""
-        return await self._listing.of_provider(organization, provider_session, subject)
+    async def signed_out_by_provider(
+        self, provider: str, *, provider_session: str | None, subject: str | None, now: Instant
+    ) -> tuple[Summary, ...]:
+        """The sessions that a provider's sign-out means, by its `sid` or else its `sub`; the caller ends them.
+
+        From now on no sign-in under way makes another from an authentication of before. Raises StoreUnavailable.
+        """
+        names = self._listing.all_names(provider, provider_session, None if provider_session else subject)
+        await self._store.sign_out_names(names, now)
+        return await self._listing.named(names)
 
 
 def _random() -> str:

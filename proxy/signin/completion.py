@@ -10,7 +10,6 @@ from aiohttp import web
 from proxy.errors import ProviderError, SignInRefused, StoreUnavailable, TokenRefused
 from proxy.model.organization import Organization, SameSite
 from proxy.model.principal import VerifiedToken
-from proxy.model.provider import Protocol as Speaks
 from proxy.model.session import CannotTell, Session, SessionLookup
 from proxy.model.settings import TimeRules
 from proxy.model.time import Instant, Seconds
@@ -161,9 +160,10 @@ class Completion:
             provider_session=token.provider_session,
             subject=token.subject,
             id_token=proof.id_token,
-            refresh_token=None,
+            refresh_token=proof.refresh_token,
             replaces=visit.replaces or held.replaces,
             binding=bind(nonce, facts.browser, facts.client_address, self._devices.settings, now),
+            provider=settings.name,
         )
 
     async def _ask_once_more(self, visit: Visit, state: login.LoginState, token: VerifiedToken) -> web.StreamResponse:
@@ -198,9 +198,8 @@ class Completion:
         return response
 
     def _cleanup(self, visit: Visit, session: Session) -> list[str]:
-        """What names the session where the provider has it ended from a frame of its own (wsignoutcleanup1.0)."""
-        provider = self._providers[visit.organization.identity_provider]
-        if provider.settings.protocol is not Speaks.WS_FEDERATION or session.reference is None:
+        """What names the session where the provider has it ended from a frame of its own that names nobody."""
+        if session.reference is None:
             return []
         value = seal_cleanup(self._sealer, visit.organization.name, session.reference)
         return [set_cookie(visit.names.cleanup, value, secure=visit.secure, same_site=SameSite.NONE)]

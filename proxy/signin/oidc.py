@@ -5,7 +5,7 @@ import hashlib
 from urllib.parse import urlencode
 
 from proxy.errors import SignInRefused
-from proxy.model.provider import IdentityProvider, ProviderMetadata, ResponseMode
+from proxy.model.provider import OFFLINE_ACCESS, IdentityProvider, ProviderMetadata, ResponseMode
 
 # Errors of the authorization response that tell more than «refused» (RFC 6749, 4.1.2.1; OpenID Connect Core, 3.1.2.6).
 _REASONS = {
@@ -36,7 +36,7 @@ def authorization_url(
         "response_type": "code",
         "client_id": settings.client_id,
         "redirect_uri": redirect_uri,
-        "scope": " ".join(settings.scopes),
+        "scope": " ".join(scopes_of(settings, metadata)),
         "state": state,
         "nonce": nonce,
         "code_challenge": challenge(verifier),
@@ -49,6 +49,12 @@ def authorization_url(
     if ask_for_credentials:
         parameters |= {"prompt": "login", "max_age": "0"}
     return _with_query(metadata.authorization_endpoint, parameters)
+
+
+def scopes_of(settings: IdentityProvider, metadata: ProviderMetadata) -> tuple[str, ...]:
+    """The scopes to ask for. AD FS lists no `offline_access`: it gives a refresh token unasked."""
+    wanted = settings.refresh and metadata.offers_offline_access
+    return tuple(dict.fromkeys((*settings.scopes, OFFLINE_ACCESS))) if wanted else settings.scopes
 
 
 def challenge(verifier: str) -> str:

@@ -52,7 +52,8 @@ class OidcSignIn:
         """Redeem the code; the tokens come from the provider itself, so they need no name of their own."""
         response = await self.provider.exchange(answer["code"], question.held.verifier, question.reply_to)
         token = await self.provider.verify(response, question.held.nonce, now)
-        return Proof(token, id_token=response.id_token)
+        kept = response.refresh_token if self.settings.refresh else None
+        return Proof(token, id_token=response.id_token, refresh_token=kept)
 
     async def sign_out_endpoint(self) -> str | None:
         """`end_session_endpoint` of discovery."""

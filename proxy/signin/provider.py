@@ -1,25 +1,32 @@
 """All network to identity providers: discovery, keys, the token endpoint. Bounded in time and size, no redirects."""
 
-import base64
 import ipaddress
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import TypeAlias
-from urllib.parse import quote_plus, urlsplit
+from typing import TypeAlias, TypeVar
+from urllib.parse import urlsplit
 
 import aiohttp
 import structlog
 
-from proxy.errors import ProviderError, ProviderMisconfigured, ProviderUnavailable, SignInRefused
+from proxy.errors import ProviderError, ProviderMisconfigured, ProviderUnavailable
 from proxy.model.principal import VerifiedToken
-from proxy.model.provider import ClientAuthentication, IdentityProvider, ProviderMetadata
+from proxy.model.provider import OFFLINE_ACCESS, IdentityProvider, ProviderMetadata
 from proxy.model.time import Instant, Seconds
 from proxy.signin.shared_call import SharedCall
+from proxy.signin.token_endpoint import TokenEndpoint, TokenResponse, object_of
 from proxy.tokens.claims import verified_token
-from proxy.tokens.jwt import AccessTokenExpectation, IdTokenExpectation, verify_access_token, verify_id_token
+from proxy.tokens.jwt import (
+    AccessTokenExpectation,
+    IdTokenExpectation,
+    LogoutToken,
+    LogoutTokenExpectation,
+    verify_access_token,
+    verify_id_token,
+    verify_logout_token,
+)
 from proxy.tokens.keys import KeySet, UnknownKey
-from proxy.tokens.strict import parse_object
 
 log = structlog.get_logger("signin")
 
@@ -31,23 +38,15 @@ _LAST_KNOWN_GOOD_SECONDS = 3600.0
 _REFETCH_SECONDS = 300.0
 _RETRY_SECONDS = 5.0
 _OK, _SERVER_FAULT = 200, 500
-# Errors that no further attempt of the user mends (RFC 6749, section 5.2).
-_OUR_FAULTS = frozenset({"invalid_client", "unauthorized_client", "unsupported_grant_type"})
 # Algorithms of id tokens that we know and a provider may state; `none` and HMAC are never among them.
 _ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
 
 
+T = TypeVar("T")
+
 Observe: TypeAlias = Callable[[str, str, Seconds], None]
-"""(`metadata`, `keys` or `token`; `ok`, `refused` or `unavailable`; how long it took), for each question."""
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class TokenResponse:
-    """What the token endpoint answered (OpenID Connect Core, section 3.1.3.3)."""
-
-    id_token: str
-    access_token: str | None = None
-    refresh_token: str | None = None
+"""(`metadata`, `keys`, `token`, `refresh` or `revoke`; `ok`, `refused` or `unavailable`; how long it took), for each
+question."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +78,7 @@ class Provider:
         self._refetch_allowed: Instant = 0.0
         self._metadata_call = SharedCall(self._fetch_metadata)
         self._keys_call = SharedCall(self._fetch_keys)
+        self.tokens = TokenEndpoint(settings, self.metadata, self._ask)
 
     @property
     def known_metadata(self) -> ProviderMetadata | None:
@@ -155,43 +155,15 @@ class Provider:
         return keys
 
     async def exchange(self, code: str, verifier: str, redirect_uri: str) -> TokenResponse:
-        """Redeem an authorization code (RFC 6749, section 4.1.3; RFC 7636, section 4.5).
+        """As `TokenEndpoint.exchange`."""
+        return await self.tokens.exchange(code, verifier, redirect_uri)
 
-        Raises SignInRefused where the provider refuses it, ProviderUnavailable, ProviderMisconfigured.
-        """
-        settings = self.settings
-        form = {
-            "grant_type": "authorization_code",
-            "code": code,
-            "redirect_uri": redirect_uri,
-            "code_verifier": verifier,
-        }
-        headers = {"Accept": "application/json"}
-        if settings.client_authentication is ClientAuthentication.SECRET_BASIC:
-            pair = f"{quote_plus(settings.client_id)}:{quote_plus(settings.client_secret)}"
-            headers["Authorization"] = f"Basic {base64.b64encode(pair.encode()).decode()}"
-        else:
-            form |= {"client_id": settings.client_id, "client_secret": str(settings.client_secret)}
-        endpoint = (await self.metadata()).token_endpoint
-        status, body = await self._ask("token", "POST", endpoint, data=form, headers=headers)
-        if status >= _SERVER_FAULT:
-            raise ProviderUnavailable(f"the token endpoint answered {status}")
-        answer = _object(body, "the token endpoint")
-        if status != _OK or "error" in answer:
-            error = _word(answer.get("error"))
-            if error in _OUR_FAULTS:
-                raise ProviderMisconfigured(f"the token endpoint answered {error}: check client_id and client_secret")
-            raise SignInRefused("provider_refused", f"the token endpoint answered {status}: {error}")
-        id_token, access, refresh = (answer.get(name) for name in ("id_token", "access_token", "refresh_token"))
-        if not isinstance(id_token, str):
-            raise ProviderMisconfigured("the token endpoint gave no id_token; is the scope openid granted?")
-        return TokenResponse(
-            id_token, access if isinstance(access, str) else None, refresh if isinstance(refresh, str) else None
-        )
-
-    async def verify(self, response: TokenResponse, nonce: str, now: Instant) -> VerifiedToken:
+    async def verify(
+        self, response: TokenResponse, nonce: str | None, now: Instant, *, refreshed: bool = False
+    ) -> VerifiedToken:
         """What a token response says, once its tokens keep every rule.
 
+        `refreshed`: it answers a refresh token, so its id token may leave the nonce out (OpenID Connect Core, 12.2).
         Raises TokenRefused, ProviderUnavailable, ProviderMisconfigured.
         """
         metadata = await self.metadata()
@@ -199,6 +171,7 @@ class Provider:
             issuer=metadata.issuer,
             client_id=self.settings.client_id,
             nonce=nonce,
+            refreshed=refreshed,
             algorithms=metadata.id_token_signing_algs,
             leeway=self.settings.leeway,
             maximum_lifetime=self.settings.maximum_token_lifetime,
@@ -226,7 +199,19 @@ class Provider:
         )
         return await self._with_keys(lambda keys: verify_access_token(token, keys, expected, now))
 
-    async def _with_keys(self, verify: Callable[[KeySet], dict[str, object]]) -> dict[str, object]:
+    async def logout_token(self, token: str, now: Instant) -> LogoutToken:
+        """What a logout token of this provider's for us says. Raises as `access_claims` does."""
+        metadata, settings = await self.metadata(), self.settings
+        expected = LogoutTokenExpectation(
+            issuer=metadata.issuer,
+            client_id=settings.client_id,
+            algorithms=metadata.id_token_signing_algs,
+            leeway=settings.leeway,
+            maximum_lifetime=settings.maximum_token_lifetime,
+        )
+        return await self._with_keys(lambda keys: verify_logout_token(token, keys, expected, now))
+
+    async def _with_keys(self, verify: Callable[[KeySet], T]) -> T:
         try:
             return verify(await self.keys())
         except UnknownKey:
@@ -237,7 +222,7 @@ class Provider:
         return await self._got("metadata", url, "application/xml, text/xml, */*")
 
     async def _get(self, kind: str, url: str) -> dict[str, object]:
-        return _object(await self._got(kind, url, "application/json"), url)
+        return object_of(await self._got(kind, url, "application/json"), url)
 
     async def _got(self, kind: str, url: str, accept: str) -> bytes:
         status, body = await self._ask(kind, "GET", url, headers={"Accept": accept})
@@ -275,18 +260,6 @@ def _outcome_of(status: int) -> str:
     return "unavailable" if status >= _SERVER_FAULT else "refused"
 
 
-def _object(body: bytes, where: str) -> dict[str, object]:
-    try:
-        return parse_object(body)
-    except ValueError as error:
-        raise ProviderMisconfigured(f"{where} answered no usable JSON: {error}") from error
-
-
-def _word(value: object) -> str:
-    """An error code of the provider's, as far as it is one (RFC 6749, section 5.2)."""
-    return value[:64] if isinstance(value, str) and value.replace("_", "").isalnum() else "(no error code)"
-
-
 def _metadata(document: Mapping[str, object], issuer: str) -> ProviderMetadata:
     """The discovery document as a value (OpenID Connect Discovery, sections 3 and 4.3)."""
     stated = document.get("issuer")
@@ -295,6 +268,7 @@ def _metadata(document: Mapping[str, object], issuer: str) -> ProviderMetadata:
     algorithms = document.get("id_token_signing_alg_values_supported")
     known = tuple(name for name in algorithms if name in _ALGORITHMS) if isinstance(algorithms, list) else ()
     access_token_issuer = document.get("access_token_issuer")
+    scopes = document.get("scopes_supported")
     metadata = ProviderMetadata(
         issuer=issuer,
         authorization_endpoint=_endpoint(document, "authorization_endpoint"),
@@ -303,9 +277,12 @@ def _metadata(document: Mapping[str, object], issuer: str) -> ProviderMetadata:
         access_token_issuer=access_token_issuer if isinstance(access_token_issuer, str) else None,
         iss_in_response=document.get("authorization_response_iss_parameter_supported") is True,
         id_token_signing_algs=known or ("RS256",),
+        offers_offline_access=isinstance(scopes, list) and OFFLINE_ACCESS in scopes,
     )
     if "end_session_endpoint" in document:
         metadata = replace(metadata, end_session_endpoint=_endpoint(document, "end_session_endpoint"))
+    if "revocation_endpoint" in document:
+        metadata = replace(metadata, revocation_endpoint=_endpoint(document, "revocation_endpoint"))
     return metadata
 
 

@@ -1,11 +1,9 @@
 """`sign-in`, `callback` and `wsfed`: from a click to a session, in as few questions as the rules allow."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 from urllib.parse import quote, urlencode
 
 from aiohttp import web
-from multidict import MultiMapping
 
 from proxy.errors import SignInRefused
 from proxy.model.organization import Organization
@@ -25,6 +23,7 @@ from proxy.signin.completion import Completion, SignInSessions
 from proxy.signin.departure import Departures
 from proxy.signin.desk import Desk
 from proxy.signin.device import DeviceRoutes
+from proxy.signin.parameters import once_each
 from proxy.signin.protocol import SignInProtocol
 from proxy.signin.visit import Doorman, Visit
 
@@ -77,7 +76,8 @@ class SignInRoutes:
     ) -> web.StreamResponse:
         """GET `sign-in?return=/path`: to the provider, or straight back where a session is live.
 
-        With `credentials` in the query they are asked for in any case, as before an administrator's change.
+        With `again` also where one is live, which the new one then replaces; with `credentials` they are asked for in
+        any case, as before an administrator's change.
         """
         if request.method not in ("GET", "HEAD"):
             return web.Response(status=405, headers={"Allow": "GET, HEAD"})
@@ -85,16 +85,17 @@ class SignInRoutes:
         if organization is None or len(wanted) > 1:
             return self._desk.nowhere(request, facts, organization, "bad_request")
         return_to = _return_to(wanted, organization)
+        again = "again" in request.query
         visit = await self._doorman.visit(request, facts, organization)
         confirms = "credentials" in request.query
-        if self._doorman.is_good(visit) and not confirms:
+        if self._doorman.is_good(visit) and not (again or confirms):
             return redirect(302, return_to)
         if isinstance(visit.lookup, CannotTell):
             return self._desk.failed(visit, "store_unreachable", return_to)
         if facts.kind is RequestKind.FRAMED_NAVIGATION:
             path = sign_in_path(self._desk.mount(organization), return_to)
             return self._pages.respond(request, Page.FRAMED, status=200, sign_in=path)
-        return await self._set_out(visit, return_to, ask=confirms or self._doorman.owes(visit))
+        return await self._set_out(visit, return_to, ask=confirms or self._doorman.owes(visit, again=again))
 
     async def _set_out(self, visit: Visit, return_to: str, *, ask: bool) -> web.StreamResponse:
         state = self._desk.loop_after(visit, loop.LoopEvent.STARTED)
@@ -113,7 +114,7 @@ class SignInRoutes:
         if request.method != "GET":
             return web.Response(status=405, headers={"Allow": "GET, POST"})
         try:
-            answer = _once_each(request.query, _OIDC)
+            answer = once_each(request.query, _OIDC)
             state, known = self._opened(answer.get("state"), "callback", facts, organization)
         except SignInRefused as refused:
             home = await self._home(request, facts, organization) if refused.reason == "state_unknown" else None
@@ -126,7 +127,7 @@ class SignInRoutes:
     async def _posted(self, request: web.Request, facts: RequestFacts) -> web.StreamResponse:
         form = await request.post()
         try:
-            given = _once_each(form, _OIDC)
+            given = once_each(form, _OIDC)
         except SignInRefused as refused:
             return self._desk.nowhere(request, facts, None, refused.reason)
         return redirect(303, f"{request.path}?{urlencode(given)}")
@@ -136,7 +137,7 @@ class SignInRoutes:
     ) -> web.StreamResponse:
         """WS-Federation's answer, a POST; a GET with `wctx` alone looks whether it has been taken."""
         try:
-            answer = _once_each(await request.post() if request.method == "POST" else request.query, _WSFED)
+            answer = once_each(await request.post() if request.method == "POST" else request.query, _WSFED)
             state, known = self._opened(answer.get("wctx"), "wsfed", facts, organization)
         except SignInRefused as refused:
             # Whoever is signed in shows it on the way back alone: this POST brought no SameSite=Lax cookie.
@@ -193,15 +194,3 @@ def _return_to(wanted: Sequence[str], organization: Organization) -> str:
     home = f"{organization.path}/"
     asked = safe_return(wanted[0]) if wanted else home
     return home if asked == "/" and not organization.root else asked
-
-
-def _once_each(given: MultiMapping[Any], parts: Mapping[str, int]) -> dict[str, str]:
-    """What we read of an answer, each part at most once and not longer than said. Raises SignInRefused."""
-    answer = {}
-    for name, longest in parts.items():
-        values = given.getall(name, [])
-        if len(values) > 1 or not all(isinstance(value, str) and len(value) <= longest for value in values):
-            raise SignInRefused("bad_request", f"{name} stands more than once, or is too long")
-        if values:
-            answer[name] = str(values[0])
-    return answer

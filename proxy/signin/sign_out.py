@@ -10,13 +10,14 @@ from proxy.errors import ProviderError, StoreUnavailable
 from proxy.model.decision import Ending
 from proxy.model.organization import Organization, SameSite
 from proxy.model.request import RequestFacts
-from proxy.model.session import CannotTell, Ended, EndReason, Live, Session, SessionLookup
-from proxy.model.settings import TimeRules
+from proxy.model.session import CannotTell, Ended, EndReason, Live, Session, SessionLookup, Tombstone
+from proxy.model.settings import SignOutScope, TimeRules
 from proxy.model.time import Instant
 from proxy.observability.audit import Audit, AuditEvent
 from proxy.pages.render import Page, Pages
 from proxy.policy.limits import ending
 from proxy.sessions.cookie import cookie_names, expire_cookie, read_cookies
+from proxy.sessions.refresh import Tokens
 from proxy.signin.answers import failed, redirect, sign_in_path
 from proxy.signin.protocol import SignInProtocol
 
@@ -25,6 +26,7 @@ log = structlog.get_logger("signin")
 # Not "cookies": that would also take the cookies of other organizations on this host and, by registrable domain, of its
 # neighbours; ours are expired by name. Cached pages and stored data of the application go.
 _CLEARED = '"cache", "storage"'
+_EVERYWHERE = "everywhere"
 
 
 class SignOutSessions(Protocol):
@@ -36,12 +38,21 @@ class SignOutSessions(Protocol):
     async def end(self, session: Session, ending: Ending) -> bool:
         """End it everywhere; whether this very call did. Raises StoreUnavailable."""
 
-    async def id_token(self, cookie: str, organization: str) -> str | None:
-        """The id token of the session. Raises StoreUnavailable."""
+    async def end_everywhere(
+        self, principal_key: str, organization: str | None, reason: EndReason, now: Instant, *, owes_credentials: bool
+    ) -> tuple[Tombstone, ...]:
+        """End all of a principal's, of one organization or of all; which. Raises StoreUnavailable."""
+
+    async def tokens(self, cookie: str, organization: str) -> Tokens:
+        """The tokens beside the session. Raises StoreUnavailable."""
 
 
 class SignOutRoutes:
-    """The endpoints of a sign-out."""
+    """The endpoints of a sign-out.
+
+    `scope`: how far one that ends all of a principal's sessions reaches. `drop`: gives a session's refresh token back
+    to the provider, beside the request.
+    """
 
     def __init__(
         self,
@@ -53,7 +64,10 @@ class SignOutRoutes:
         clock: Callable[[], Instant],
         audit: Audit,
         mount: Callable[[Organization], str],
+        scope: SignOutScope = SignOutScope.ORGANIZATION,
+        drop: Callable[[Organization, Tokens], None] = lambda *_: None,
     ) -> None:
+        self._drop = drop
         self._sessions = sessions
         self._providers = providers
         self._rules_for = rules_for
@@ -61,11 +75,15 @@ class SignOutRoutes:
         self._clock = clock
         self._audit = audit
         self._mount = mount
+        self._scope = scope
 
     async def sign_out(
         self, request: web.Request, facts: RequestFacts, organization: Organization | None
     ) -> web.StreamResponse:
-        """GET asks; POST from our own origin does it. No other site can sign anybody out."""
+        """GET asks; POST from our own origin does it. No other site can sign anybody out.
+
+        `?everywhere`: all sessions of the principal, whether or not the organization's settings say so anyway.
+        """
         if organization is None:
             return self._pages.respond(request, Page.NOT_FOUND, status=404)
         match request.method:
@@ -92,11 +110,15 @@ class SignOutRoutes:
     async def _ask(self, request: web.Request, organization: Organization) -> web.StreamResponse:
         provider = self._providers[organization.identity_provider]
         endpoint = await self._of_provider(organization, provider.sign_out_endpoint())
+        path = f"{self._mount(organization)}/sign-out"
+        always = self._rules_for(organization).sign_out_owes_credentials
+        asked = _EVERYWHERE in request.query
         return self._pages.respond(
             request,
-            Page.SIGN_OUT,
+            Page.SIGN_OUT_EVERYWHERE if always or asked else Page.SIGN_OUT,
             status=200,
-            action=f"{self._mount(organization)}/sign-out",
+            action=f"{path}?{_EVERYWHERE}" if asked else path,
+            everywhere=None if always or asked else f"{path}?{_EVERYWHERE}",
             cancel=f"{organization.path}/",
             form_action=[endpoint] if endpoint else [],
             organization=organization.friendly_name,
@@ -109,11 +131,11 @@ class SignOutRoutes:
         cookie = cookies.get(names.session)
         # Past the cache: an idle limit that was reached owes credentials, and only the store knows whether it was.
         lookup = await self._sessions.load(cookie, organization.name, past_cache=True)
-        id_token, ended = None, not isinstance(lookup, CannotTell)
+        tokens, ended = Tokens(), not isinstance(lookup, CannotTell)
         if isinstance(lookup, Live) and cookie is not None:
             try:
-                id_token = await self._sessions.id_token(cookie, organization.name)
-                await self._end_session(lookup.session, facts, organization)
+                tokens = await self._sessions.tokens(cookie, organization.name)
+                await self._end_session(lookup.session, facts, organization, asked=_EVERYWHERE in request.query)
             except StoreUnavailable as error:
                 log.warning("sign_out_failed", reason="store_unreachable", detail=str(error))
                 ended = False
@@ -123,30 +145,50 @@ class SignOutRoutes:
             return failed(
                 self._pages, request, "store_unreachable", sign_in=path, organization=organization.friendly_name
             )
+        if tokens.refresh_token is not None:
+            self._drop(organization, tokens)
         gone = [expire_cookie(names.session, secure=secure, same_site=organization.same_site)]
         if names.device in cookies:
             gone += [expire_cookie(names.device, secure=secure, same_site=organization.same_site)]
         gone += [expire_cookie(name, secure=secure, same_site=organization.same_site) for name in names.logins()]
         gone += [expire_cookie(names.cleanup, secure=secure, same_site=SameSite.NONE)]
         known = isinstance(lookup, Live | Ended)
-        response = redirect(303, await self._next_stop(facts, organization, id_token, known=known), gone)
+        response = redirect(303, await self._next_stop(facts, organization, tokens.id_token, known=known), gone)
         response.headers["Clear-Site-Data"] = _CLEARED
         return response
 
-    async def _end_session(self, session: Session, facts: RequestFacts, organization: Organization) -> None:
+    async def _end_session(
+        self, session: Session, facts: RequestFacts, organization: Organization, *, asked: bool
+    ) -> None:
         rules, now = self._rules_for(organization), self._clock()
+        if asked or rules.sign_out_owes_credentials:
+            where = None if self._scope is SignOutScope.ALL else organization.name
+            # Credentials are owed in any case: other browsers have single sign-ons of their own at the provider.
+            ended = await self._sessions.end_everywhere(
+                session.principal.key, where, EndReason.SIGNED_OUT, now, owes_credentials=True
+            )
+            for each in ended:
+                here = each.reference == session.reference
+                reason = EndReason.SIGNED_OUT if here else "signed_out_everywhere"
+                self._tell(session, facts, each.organization, reason, each.reference.id_hash)
+            return
         reached = ending(session, rules, now)
         # Signing out after a limit was reached does not make it unreached.
-        owes = rules.sign_out_owes_credentials or (reached is not None and reached.owes_credentials)
+        owes = reached is not None and reached.owes_credentials
         if not await self._sessions.end(session, Ending(EndReason.SIGNED_OUT, now, owes_credentials=owes)):
             return
+        id_hash = session.reference.id_hash if session.reference else None
+        self._tell(session, facts, organization.name, EndReason.SIGNED_OUT, id_hash)
+
+    def _tell(self, session: Session, facts: RequestFacts, organization: str, reason: str, id_hash: str | None) -> None:
+        """Tell the audit of one ended session of this principal."""
         self._audit.record(
             AuditEvent.SIGNED_OUT,
-            organization=organization.name,
+            organization=organization,
             principal=session.principal.upn or session.principal.name,
-            reason=EndReason.SIGNED_OUT,
+            reason=reason,
             client_address=facts.client_address,
-            session=session.reference.id_hash if session.reference else None,
+            session=id_hash,
         )
 
     async def _next_stop(

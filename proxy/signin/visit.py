@@ -13,6 +13,7 @@ from proxy.model.session import Ended, EndReason, Live, Session, SessionLookup, 
 from proxy.model.settings import TimeRules
 from proxy.model.time import Instant
 from proxy.policy.limits import ending
+from proxy.policy.refresh import may_live_on
 from proxy.sessions.cookie import CookieNames, cookie_names, read_cookies
 from proxy.sessions.guard import BindingCookies, BindingGuard
 
@@ -72,8 +73,7 @@ class Doorman:
         cookies = read_cookies(request.headers.getall("Cookie", []))
         cookie = cookies.get(names.session)
         lookup = await self._sessions.load(cookie, organization.name)
-        if isinstance(lookup, Live) and not lookup.from_store and self._is_idle(lookup.session, organization):
-            # Another worker may have seen the user a moment ago; only the store knows of all.
+        if isinstance(lookup, Live) and not lookup.from_store and self._seems_over(lookup.session, organization):
             lookup = await self._sessions.load(cookie, organization.name, past_cache=True)
         standing = Standing.HOLDS
         if isinstance(lookup, Live):
@@ -82,9 +82,9 @@ class Doorman:
             standing = self._guard.standing(lookup.session, shown, facts, rules, self._clock())
         return Visit(request, facts, organization, names, cookies, lookup, standing)
 
-    def _is_idle(self, session: Session, organization: Organization) -> bool:
+    def _seems_over(self, session: Session, organization: Organization) -> bool:
         reached = ending(session, self._rules_for(organization), self._clock())
-        return reached is not None and reached.reason is EndReason.INACTIVITY_TIMEOUT
+        return reached is not None and may_live_on(session, reached)
 
     def is_good(self, visit: Visit) -> bool:
         """Whether a session is live; a limit that it has reached is the next request's to enforce.
@@ -96,8 +96,11 @@ class Doorman:
             return False
         return isinstance(visit.lookup, Live) and ending(visit.lookup.session, rules, self._clock()) is None
 
-    def owes(self, visit: Visit) -> bool:
-        """Whether this browser's last session ended so that credentials are owed; the store has the last word."""
+    def owes(self, visit: Visit, *, again: bool = False) -> bool:
+        """Whether this browser's last session ended so that credentials are owed; the store has the last word.
+
+        `again`: the session is to be replaced while it lasts; a custom length is then bought with credentials alone.
+        """
         rules = self._rules_for(visit.organization)
         match visit.lookup:
             case Ended(tombstone=tombstone):
@@ -105,7 +108,10 @@ class Doorman:
                 return signed_out or tombstone.reason in _OWE
             case Live(session=session):
                 reached = ending(session, rules, self._clock())
-                owed = reached is not None and reached.owes_credentials
-                return owed or visit.standing is Standing.BROKEN
+                if visit.standing is Standing.BROKEN:
+                    return True
+                if reached is None:
+                    return again and rules.session_length is not None
+                return reached.owes_credentials
             case _:
                 return False

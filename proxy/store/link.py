@@ -20,7 +20,7 @@ from proxy.model.time import Seconds
 _ANSWER_WITHIN = 1.0
 _PROBE_EVERY = 0.25
 _CONNECTIONS = 32
-_BY_THEMSELVES = frozenset({"touch", "settings"})
+_BY_THEMSELVES = frozenset({"touch", "settings", "hold", "held"})
 """Scripts that do not work on a principal's sessions."""
 
 _Answer = TypeVar("_Answer")

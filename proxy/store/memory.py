@@ -8,9 +8,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from proxy.store.memory_admin import MemoryAdmin
+from proxy.store.memory_forms import MemoryForms
 from proxy.store.port import (
     AUTHENTICATIONS_KEPT,
     REMEMBERED_SECONDS,
+    SIGN_OUTS_KEPT,
     TOMBSTONE_SECONDS,
     Creation,
     EndOrder,
@@ -19,11 +21,13 @@ from proxy.store.port import (
     Owed,
     Place,
     Record,
+    Renewal,
     SignedIn,
     Stone,
     Touch,
 )
 
+_REFRESH_TOKEN = "r"  # noqa: S105 - the name of a field, as in the scripts
 _LATER = (math.inf, math.inf)
 
 
@@ -49,9 +53,12 @@ class MemoryStore:
         self._stones: dict[Place, Stone] = {}
         self._once: dict[str, float] = {}
         self._names: dict[str, dict[Place, None]] = {}
+        self._sign_outs: dict[str, float] = {}
+        self._leases: dict[Place, tuple[str, float]] = {}
         self._listener: Listener | None = None
         self._swept_at = 0.0
         self.admin = MemoryAdmin(self._changed)
+        self.forms = MemoryForms()
 
     def _changed(self) -> None:
         if self._listener:
@@ -136,13 +143,46 @@ class MemoryStore:
         """As the port says."""
         mine = self._tag(order.place.tag, order.ended_at)
         known = mine.sessions.get(order.place.id_hash)
-        if known and order.seen_at_most is not None and known.seen > order.seen_at_most:
+        if known and not _may_end(known, order):
             return False
         _mark(mine, order, order.organization)
         if not order.place.id_hash or order.place in self._stones:
             return False
         self._bury(order.place, order.organization, order.reason, order.ended_at)
         return True
+
+    async def lease(self, place: Place, owner: str, seconds: float, now: float) -> bool:
+        """As the port says."""
+        if self._is_held_by_another(place, owner, now):
+            return False
+        self._leases.pop(place, None)
+        if seconds and place.id_hash not in self._tag(place.tag, now).sessions:
+            return False
+        if seconds:
+            self._leases[place] = owner, now + seconds
+        return True
+
+    async def renew(self, renewal: Renewal) -> bool:
+        """As the port says."""
+        place, now = renewal.place, renewal.now
+        mine = self._tag(place.tag, now)
+        known = mine.sessions.get(place.id_hash)
+        if known is None or known.sealed.get(_REFRESH_TOKEN) != renewal.made_from:
+            return False
+        idle = renewal.inactivity is not None and not known.exempt and now >= known.seen + renewal.inactivity
+        if idle or now >= known.token_end or self._is_held_by_another(place, renewal.owner, now):
+            return False
+        token_end = known.token_end if renewal.token_end is None else renewal.token_end
+        sealed = {**known.sealed, **renewal.sealed}
+        mine.sessions[place.id_hash] = replace(known, token_end=token_end, sealed=sealed)
+        self._leases.pop(place, None)
+        if self._listener:
+            self._listener.changed(place)
+        return True
+
+    def _is_held_by_another(self, place: Place, owner: str, now: float) -> bool:
+        holder, until = self._leases.get(place, ("", 0.0))
+        return until > now and holder != owner
 
     async def end_principal(self, tag: str, organization: str | None, order: EndOrder) -> tuple[Place, ...]:
         """As the port says."""
@@ -177,6 +217,18 @@ class MemoryStore:
         """As the port says."""
         newest = tuple(self._names.get(name, ()))[::-1]
         return newest[offset : None if limit is None else offset + limit]
+
+    async def sign_out_names(self, names: Sequence[str], at: float) -> None:
+        """As the port says."""
+        for name in names:
+            # Taken out first: a dictionary keeps the order in which its members came.
+            self._sign_outs[name] = max(self._sign_outs.pop(name, at), at)
+        while len(self._sign_outs) > SIGN_OUTS_KEPT:
+            del self._sign_outs[next(iter(self._sign_outs))]
+
+    async def names_signed_out_after(self, names: Sequence[str]) -> float | None:
+        """As the port says."""
+        return max((self._sign_outs[name] for name in names if name in self._sign_outs), default=None)
 
     async def count(self, organizations: Sequence[str]) -> tuple[int, ...]:
         """As the port says."""
@@ -245,6 +297,8 @@ class MemoryStore:
         self._swept_at = now
         self._stones = {p: s for p, s in self._stones.items() if s.ended_at + TOMBSTONE_SECONDS > now}
         self._once = {name: until for name, until in self._once.items() if until > now}
+        self._sign_outs = {name: at for name, at in self._sign_outs.items() if at + TOMBSTONE_SECONDS > now}
+        self._leases = {place: held for place, held in self._leases.items() if held[1] > now}
         self._tags = {tag: mine for tag, mine in self._tags.items() if mine.used_at + self._kept_for(mine) > now}
         live = {Place(tag, id_hash) for tag, mine in self._tags.items() for id_hash in mine.sessions}
         kept = ((name, {p: None for p in places if p in live}) for name, places in self._names.items())
@@ -254,6 +308,15 @@ class MemoryStore:
         return max(
             [REMEMBERED_SECONDS, self.retention, *(r.token_end - r.signed_in_at for r in mine.sessions.values())]
         )
+
+
+def _may_end(known: Record, order: EndOrder) -> bool:
+    """Whether the order's conditions hold."""
+    if order.seen_at_most is not None and known.seen > order.seen_at_most:
+        return False
+    if order.token_end_at_most is not None and known.token_end > order.token_end_at_most:
+        return False
+    return order.made_from is None or known.sealed.get(_REFRESH_TOKEN) == order.made_from
 
 
 def _nearer_end(record: Record, c: Creation) -> tuple[float, str]:

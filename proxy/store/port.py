@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from proxy.store.admin_port import AdminStore
+from proxy.store.forms_port import FormStore
 
 TOMBSTONE_SECONDS = 24 * 3600
 """How long an ended session is remembered as such."""
@@ -19,6 +20,9 @@ it may answer from an authentication that was made before a mark."""
 
 AUTHENTICATIONS_KEPT = 64
 """Authentications remembered per principal and organization, the newest."""
+
+SIGN_OUTS_KEPT = 100_000
+"""Sign-outs by providers remembered for a tombstone's time, the newest: anybody can ask for one by front channel."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +109,8 @@ class EndOrder:
     """A session to be ended; a place without an id hash raises the marks alone.
 
     `owes_credentials`: raises `credentials_after` to `ended_at`. `signs_out`: raises `signed_out_after` likewise.
-    `seen_at_most`: end it only where its last activity is no later, None for in any case.
+    `seen_at_most`: end it only where its last activity is no later, None for in any case. `token_end_at_most`: only
+    where its token's end is no later. `made_from`: only where this is still its sealed refresh token.
     """
 
     place: Place
@@ -115,6 +120,30 @@ class EndOrder:
     owes_credentials: bool = False
     signs_out: bool = False
     seen_at_most: float | None = None
+    token_end_at_most: float | None = None
+    made_from: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Renewal:
+    """What a refresh brought for a session, to be written if nothing happened to the session meanwhile.
+
+    `owner`: who holds the lease. `made_from`: the sealed refresh token that was used, the very bytes that were read; no
+    two sealed values are alike, so they tell whether anybody wrote since. `token_end` None: the end stays as it is.
+    `sealed`: fields that take the place of those of the same names. `inactivity`: as in `Creation`. `names`: the
+    further indexes that find the session; they are kept for as long as it may live now.
+    """
+
+    place: Place
+    organization: str
+    owner: str
+    now: float
+    made_from: bytes
+    sealed: Mapping[str, bytes]
+    signed_in: float
+    token_end: float | None = None
+    inactivity: float | None = None
+    names: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,8 +167,8 @@ class Listener:
     """Who hears of ended sessions.
 
     `ended(place, reason)`: one ended, anywhere. `beat(name)`: a heartbeat of one's own came back. `lost()`: messages
-    may have been missed. `changed(place)`: a session that lives was amended, anywhere. `settings()`: settings were
-    changed.
+    may have been missed. `changed(place)`: a session that lives was amended or renewed, anywhere. `settings()`:
+    settings were changed.
     """
 
     ended: Callable[[Place, str], None]
@@ -153,10 +182,14 @@ class SessionStore(Protocol):
     """Sessions, tombstones, marks and indexes of all workers and nodes.
 
     `retention`: seconds a session is kept at most; what is written from now on goes by it. `admin`: what administrators
-    keep beside them.
+    keep beside them. `forms`: those that were posted too late.
     """
 
     retention: float
+
+    @property
+    def forms(self) -> FormStore:
+        """Held forms in the same store."""
 
     @property
     def admin(self) -> AdminStore:
@@ -195,7 +228,20 @@ class SessionStore(Protocol):
         """Write one more sealed field, once, and tell all; False where it is there or the session is no more."""
 
     async def end(self, order: EndOrder) -> bool:
-        """End one session and tell all; False where it had ended before or was active after `seen_at_most`."""
+        """End one session and tell all; False where it had ended before or a condition of the order does not hold."""
+
+    async def lease(self, place: Place, owner: str, seconds: float, now: float) -> bool:
+        """Hold the right to renew a session for `seconds` from now, 0 to give it up.
+
+        False where another holds it or the session is no more. It runs out by the store's own time.
+        """
+
+    async def renew(self, renewal: Renewal) -> bool:
+        """Write what a refresh brought, give the lease up and tell all.
+
+        False, and nothing is written, where the session has ended or reached an end, another holds the lease, or
+        `made_from` is not what the session holds any more.
+        """
 
     async def end_principal(self, tag: str, organization: str | None, order: EndOrder) -> tuple[Place, ...]:
         """End all sessions of a principal (of one organization, or of all) and raise the marks `order` asks for."""
@@ -208,6 +254,15 @@ class SessionStore(Protocol):
 
     async def find(self, name: str, offset: int = 0, limit: int | None = None) -> tuple[Place, ...]:
         """Where sessions under a further index may lie, the longest kept first; some may be gone."""
+
+    async def sign_out_names(self, names: Sequence[str], at: float) -> None:
+        """Remember that a provider signed out at `at` whatever has one of these further names, made or in the making.
+
+        The newest `SIGN_OUTS_KEPT` are remembered, for TOMBSTONE_SECONDS.
+        """
+
+    async def names_signed_out_after(self, names: Sequence[str]) -> float | None:
+        """The latest instant at which one of these names was signed out, None where none is remembered."""
 
     async def listing(self, organization: str | None, offset: int, limit: int) -> tuple[Place, ...]:
         """Where sessions may lie, the newest signed-in first; some may be gone."""

@@ -16,6 +16,7 @@ from redis.exceptions import RedisError
 from proxy.errors import StoreUnavailable
 from proxy.store.link import Link, Observe, client
 from proxy.store.port import (
+    SIGN_OUTS_KEPT,
     TOMBSTONE_SECONDS,
     Creation,
     EndOrder,
@@ -24,17 +25,20 @@ from proxy.store.port import (
     Owed,
     Place,
     Record,
+    Renewal,
     SignedIn,
     Stone,
     Touch,
 )
 from proxy.store.redis_admin import CHANGED as SETTINGS_CHANGED
 from proxy.store.redis_admin import RedisAdmin
+from proxy.store.redis_forms import RedisForms
 from proxy.store.tasks import end_tasks
 
 _ENDED, _CHANGED = "claims:ended", "claims:changed"
 _EVERYWHERE = "claims:organizations"
 _PLAIN = ("t", "at", "org", "p", "seen")
+_SIGN_OUTS = "claims:provider-sign-outs"
 _RECONNECT_AFTER = 0.25
 _LISTEN_FOR = 0.5
 _PING_AFTER, _SILENT_AT_MOST = 1.5, 2.5
@@ -50,6 +54,7 @@ class RedisStore:
     ) -> None:
         self._link = Link(url, ca_file, observe)
         self.admin = RedisAdmin(self._link)
+        self.forms = RedisForms(self._link)
         # Its own client, which never reconnects by itself: a gap in the messages must be noticed.
         self._subscription = client(url, ca_file, retries=0)
         self.retention = retention
@@ -129,7 +134,6 @@ class RedisStore:
 
     async def end(self, order: EndOrder) -> bool:
         """As the port says."""
-        at_most = "" if order.seen_at_most is None else repr(order.seen_at_most)
         ended = await self._link.script(
             "end",
             _sessions(order.place.tag),
@@ -139,11 +143,51 @@ class RedisStore:
             repr(order.ended_at),
             int(order.owes_credentials),
             int(order.signs_out),
-            at_most,
+            _bound(order.seen_at_most),
+            _bound(order.token_end_at_most),
+            order.made_from or b"",
         )
         if ended:
             await self._unlist(((order.place, order.organization),))
         return bool(ended)
+
+    async def lease(self, place: Place, owner: str, seconds: float, now: float) -> bool:  # noqa: ARG002 - as use_once
+        """As the port says."""
+        whole = math.ceil(seconds)
+        return bool(await self._link.script("lease", _sessions(place.tag), place.id_hash, owner, whole))
+
+    async def renew(self, renewal: Renewal) -> bool:
+        """As the port says."""
+        written = await self._link.script(
+            "renew",
+            _sessions(renewal.place.tag),
+            renewal.place.id_hash,
+            renewal.owner,
+            repr(renewal.now),
+            renewal.made_from,
+            _bound(renewal.token_end),
+            _bound(renewal.inactivity),
+            repr(self.retention),
+            *(part for pair in renewal.sealed.items() for part in pair),
+        )
+        if written and renewal.token_end is not None:
+            await self._keep_listed(renewal, renewal.token_end)
+        return bool(written)
+
+    async def _keep_listed(self, renewal: Renewal, token_end: float) -> None:
+        """Indexes forget by when a session began; one that goes on must be found for longer. Tidying, as `_unlist`."""
+        kept_for = max(self.retention, token_end - renewal.now) + TOMBSTONE_SECONDS
+        score, member = max(renewal.signed_in, token_end - self.retention), renewal.place.member
+        commands: list[tuple[str | float, ...]] = [
+            # XX: one that ended a moment ago and is off the index stays off.
+            ("ZADD", key, "XX", score, member)
+            for key in (_EVERYWHERE, _organization(renewal.organization))
+        ]
+        for name in renewal.names:
+            commands.append(("ZADD", f"claims:{name}", renewal.now + kept_for, member))
+            commands.append(("EXPIRE", f"claims:{name}", math.ceil(kept_for)))
+        with contextlib.suppress(StoreUnavailable):
+            await self._link.run_all(commands)
 
     async def end_principal(self, tag: str, organization: str | None, order: EndOrder) -> tuple[Place, ...]:
         """As the port says."""
@@ -183,6 +227,27 @@ class RedisStore:
         last = -1 if limit is None else offset + limit - 1
         found = await self._link.run("ZREVRANGE", f"claims:{name}", offset, last)
         return tuple(Place.of(member.decode()) for member in found)
+
+    async def sign_out_names(self, names: Sequence[str], at: float) -> None:
+        """As the port says."""
+        if not names:
+            return
+        told = [part for name in names for part in (at, name)]
+        await self._link.run_all(
+            [
+                ("ZADD", _SIGN_OUTS, "GT", *told),
+                ("ZREMRANGEBYSCORE", _SIGN_OUTS, "-inf", at - TOMBSTONE_SECONDS),
+                ("ZREMRANGEBYRANK", _SIGN_OUTS, 0, -SIGN_OUTS_KEPT - 1),
+                ("EXPIRE", _SIGN_OUTS, TOMBSTONE_SECONDS),
+            ]
+        )
+
+    async def names_signed_out_after(self, names: Sequence[str]) -> float | None:
+        """As the port says."""
+        if not names:
+            return None
+        found = await self._link.run("ZMSCORE", _SIGN_OUTS, *names)
+        return max((float(at) for at in found if at is not None), default=None)
 
     async def listing(self, organization: str | None, offset: int, limit: int) -> tuple[Place, ...]:
         """As the port says."""
@@ -259,6 +324,10 @@ def _understood(found: Sequence[Any], names: Sequence[str]) -> Record | Stone | 
 def _verdict(answer: Sequence[Any]) -> SignedIn | Owed:
     at = float(answer[1])
     return SignedIn(at) if answer[0] == 1 else Owed(at)
+
+
+def _bound(at: float | None) -> str:
+    return "" if at is None else repr(at)
 
 
 def _sessions(tag: str) -> str:

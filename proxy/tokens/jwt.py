@@ -1,4 +1,6 @@
-"""The rules of id tokens (OpenID Connect Core, section 3.1.3.7) and of access tokens that are JWTs (RFC 9068).
+"""The rules of id tokens, of access tokens that are JWTs, and of logout tokens.
+
+OpenID Connect Core, section 3.1.3.7; RFC 9068; OpenID Connect Back-Channel Logout 1.0, section 2.6.
 
 PyJWT checks signatures for us; every rule about claims is here, because its own leave much open: no `exp`, no `iat`,
 `exp` as a text or 1e300, a logout token in an id token's place.
@@ -22,6 +24,11 @@ _ACCESS_TOKEN_TYPES = ("jwt", "at+jwt", "application/at+jwt")  # RFC 9068, secti
 # also that of an access token must not open anything.
 _FOREIGN_TO_ACCESS_TOKENS = ("nonce", "at_hash", "c_hash", "s_hash", "events")
 _LONGEST_SUBJECT = 255
+# To ask for `logout+jwt` alone would break most providers (Back-Channel Logout, section 2.4); `events`, and that there
+# is no `nonce`, tell a logout token from an id token.
+_LOGOUT_TOKEN_TYPES = (None, "jwt", "logout+jwt", "application/logout+jwt")
+_LOGOUT_EVENT = "http://schemas.openid.net/event/backchannel-logout"
+_LONGEST_NAME = 1024
 
 # at_hash uses the hash of the id token's own algorithm (OpenID Connect Core, section 3.1.3.8); Ed25519's is SHA-512.
 _HASHES = MappingProxyType({"256": hashlib.sha256, "384": hashlib.sha384, "512": hashlib.sha512, "DSA": hashlib.sha512})
@@ -31,17 +38,19 @@ _HASHES = MappingProxyType({"256": hashlib.sha256, "384": hashlib.sha384, "512":
 class IdTokenExpectation:
     """What an id token must say. `maximum_lifetime`: seconds from `iat` to `exp`.
 
-    `nonce`: the one sent with this sign-in. `access_token`: the one that came with it; where both it and `at_hash` are
-    there they must match.
+    `nonce`: the one sent with this sign-in. `refreshed`: the token answers a refresh token; it should carry no nonce,
+    and one that it carries is the sign-in's (OpenID Connect Core, 12.2), where that is known. `access_token`: the one
+    that came with it; where both it and `at_hash` are there they must match.
     """
 
     issuer: str
     client_id: str
-    nonce: str
+    nonce: str | None
     algorithms: tuple[str, ...] = ("RS256",)
     leeway: Seconds = 60.0
     maximum_lifetime: Seconds = 86400.0
     access_token: str | None = None
+    refreshed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +62,30 @@ class AccessTokenExpectation:
     algorithms: tuple[str, ...] = ("RS256",)
     leeway: Seconds = 60.0
     maximum_lifetime: Seconds = 86400.0
+
+
+@dataclass(frozen=True, slots=True)
+class LogoutTokenExpectation:
+    """What a logout token must say; `maximum_lifetime`: seconds from `iat` to `exp`."""
+
+    issuer: str
+    client_id: str
+    algorithms: tuple[str, ...] = ("RS256",)
+    leeway: Seconds = 60.0
+    maximum_lifetime: Seconds = 86400.0
+
+
+@dataclass(frozen=True, slots=True)
+class LogoutToken:
+    """Whom a provider has signed out: one of its sessions (`provider_session`), else all of a `subject`.
+
+    `token_id`: its `jti`, to be used once until `ends_at`.
+    """
+
+    token_id: str
+    ends_at: Instant
+    provider_session: str | None
+    subject: str | None
 
 
 def verify_id_token(token: str, keys: KeySet, expected: IdTokenExpectation, now: Instant) -> dict[str, object]:
@@ -71,7 +104,7 @@ def verify_id_token(token: str, keys: KeySet, expected: IdTokenExpectation, now:
     _check_times(claims, expected.leeway, expected.maximum_lifetime, now)
     if "auth_time" in claims:
         _check_authenticated(_number(claims, "auth_time"), expected.leeway, now)
-    _check_nonce(claims, expected.nonce)
+    _check_nonce(claims, expected.nonce, refreshed=expected.refreshed)
     _check_access_token_hash(claims, jws, expected.access_token)
     return claims
 
@@ -102,6 +135,43 @@ def verify_access_token(token: str, keys: KeySet, expected: AccessTokenExpectati
             raise TokenRefused("claim_malformed", "auth_time is neither a number of seconds nor an ISO 8601 instant")
         _check_authenticated(authenticated, expected.leeway, now)
     return claims
+
+
+def verify_logout_token(token: str, keys: KeySet, expected: LogoutTokenExpectation, now: Instant) -> LogoutToken:
+    """What a logout token says that keeps every rule; whether it was used before is the caller's to ask.
+
+    Raises as `verify_id_token` does, and TokenRefused(`events`, `nonce_present`).
+    """
+    jws = verify_jws(token, keys, expected.algorithms)
+    _check_type(jws.header, _LOGOUT_TOKEN_TYPES)
+    claims = parse_part(jws.payload)
+    _check_issuer(claims, (expected.issuer,))
+    _check_audience(claims, (expected.client_id,))
+    _check_times(claims, expected.leeway, expected.maximum_lifetime, now)
+    _check_event(claims)
+    if "nonce" in claims:
+        raise TokenRefused("nonce_present", "an id token in a logout token's place?")
+    if "sub" in claims:
+        _check_subject(claims)
+    subject = _name(claims, "sub") if "sub" in claims else None
+    provider_session = _name(claims, "sid") if "sid" in claims else None
+    if subject is None and provider_session is None:
+        raise TokenRefused("claim_missing", "neither sub nor sid")
+    return LogoutToken(_name(claims, "jti"), _number(claims, "exp"), provider_session, subject)
+
+
+def _check_event(claims: Mapping[str, object]) -> None:
+    if "events" not in claims:
+        raise TokenRefused("claim_missing", "events")
+    events = claims["events"]
+    if not isinstance(events, dict) or not isinstance(events.get(_LOGOUT_EVENT), dict):
+        raise TokenRefused("events", f"an object with the member {_LOGOUT_EVENT}, an object, would be right")
+
+
+def _name(claims: Mapping[str, object], name: str) -> str:
+    if len(text := _text(claims, name)) > _LONGEST_NAME:
+        raise TokenRefused("claim_malformed", f"{name} is longer than {_LONGEST_NAME} characters")
+    return text
 
 
 def _text(claims: Mapping[str, object], name: str) -> str:
@@ -178,7 +248,11 @@ def _check_authenticated(authenticated: Instant, leeway: Seconds, now: Instant) 
         raise TokenRefused("authenticated_in_future", f"in {authenticated - now:.0f} s; is a clock wrong?")
 
 
-def _check_nonce(claims: Mapping[str, object], nonce: str) -> None:
+def _check_nonce(claims: Mapping[str, object], nonce: str | None, *, refreshed: bool) -> None:
+    if refreshed and (nonce is None or "nonce" not in claims):
+        return
+    if nonce is None:
+        raise TokenRefused("nonce", "none was sent")
     if not hmac.compare_digest(_text(claims, "nonce").encode(), nonce.encode()):
         raise TokenRefused("nonce", "not the one of this sign-in")
 

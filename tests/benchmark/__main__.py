@@ -16,13 +16,14 @@ from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 
-from benchmark import report, scenarios, sessions
+from benchmark import injection, report, scenarios, sessions
 from benchmark.load import pin, raise_file_limit
 from benchmark.peers import OTHER_CORE, TESTS, Stage, missing
 
 SCENARIOS: dict[str, Callable[[scenarios.Bench], report.Section]] = {
     "small": scenarios.small,
     "latency": scenarios.latency,
+    "injection": injection.injection,
     "medium": scenarios.medium,
     "large": scenarios.large,
     "idle": scenarios.idle,

@@ -5,7 +5,7 @@ import re
 import resource
 import statistics
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from benchmark.peers import HERE, OTHER_CORE
@@ -54,9 +54,10 @@ def wrk(
     connections: int = 32,
     seconds: float,
     script: Sequence[str] = (),
+    headers: Mapping[str, str] | None = None,
 ) -> Run:
     """One run on the generator's core. `script`: a Lua file beside this one, and what it is given."""
-    headers = HEADERS | ({"Cookie": cookie} if cookie else {})
+    headers = {**HEADERS, **(headers or {}), **({"Cookie": cookie} if cookie else {})}
     command = ["taskset", "-c", OTHER_CORE, "wrk", "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s"]
     command += ["--latency", "--timeout", "30s"]
     command += [part for name, value in headers.items() for part in ("-H", f"{name}: {value}")]

@@ -254,9 +254,16 @@ class Stage:
         process = self.run(["apache2", "-f", str(config), "-DFOREGROUND"], self.apache)
         return Subject("Apache, mod_auth_openidc", self.apache, process)
 
-    def claims_proxy(self, upstream: int, *, workers: int = 1, core: str = SUBJECT_CORE) -> Subject:
+    def claims_proxy(
+        self, upstream: int, *, workers: int = 1, core: str = SUBJECT_CORE, organization: object = None, **keys: object
+    ) -> Subject:
+        """`keys` join the configuration's, those of `organization` its one organization's."""
         port = self._unused.pop()
-        command = [_PROXY, "run", "--config", str(self._proxy_config(port, upstream, workers))]
+        config = self._proxy_config(port, upstream, workers)
+        told = json.loads(config.read_text())
+        told["organizations"][0].update(organization or {})
+        config.write_text(json.dumps(told | keys))
+        command = [_PROXY, "run", "--config", str(config)]
         return Subject("claims-proxy", port, self.run(command, port, core=core))
 
     def full_lane(self, upstream: int) -> Subject:

@@ -62,7 +62,7 @@ def many(bench: Bench) -> Section:
     store = redis.Redis(port=stage.redis)
     subject = stage.claims_proxy(stage.upstream)
     subject.sign_in()
-    name, one = subject.cookie.partition("=")[0], stage.folder / "one.txt"
+    name, one = "claims-session", stage.folder / "one.txt"
     one.write_text(subject.cookie + "\n")
     # A worker trusts its copies once its first heartbeat through Redis has come back.
     bench.load(subject, PAGE, seconds=3)

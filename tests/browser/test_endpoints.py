@@ -1,33 +1,11 @@
 """`session` and `activity`, through the listener of a whole proxy."""
 
-import contextlib
-
 import pytest
 
-from proxy.demo.adfs_keys import make_signing_key
 from support.browser import Browser
-from support.world import World, custom
+from support.world import custom
 
 MINUTE = 60.0
-
-
-@pytest.fixture(scope="module")
-def signing_key():
-    return make_signing_key(1_790_000_000.0)
-
-
-@pytest.fixture
-async def signed_in(tmp_path, clock, signing_key):
-    """`await signed_in(**keys)`: a world and a browser with alice signed in."""
-    async with contextlib.AsyncExitStack() as stack:
-
-        async def make(**keys):
-            world = await stack.enter_async_context(World(tmp_path, clock, signing_key=signing_key, **keys))
-            browser = await stack.enter_async_context(Browser())
-            await browser.sign_in(world.url("/main.aspx"), "alice")
-            return world, browser
-
-        yield make
 
 
 async def test_the_seconds_left_are_told_and_telling_is_no_activity(signed_in, clock):
@@ -95,3 +73,17 @@ async def test_each_endpoint_has_its_method(signed_in):
     world, browser = await signed_in()
     assert (await browser.fetch(world.url("/.claims/activity"))).status == 405
     assert (await browser.fetch(world.url("/.claims/session"), "POST")).status == 405
+
+
+@pytest.mark.parametrize(("inactivity", "resolution"), [(None, 30.0), (5, 15.0), (60, 30.0)])
+async def test_the_resolution_told_is_the_one_that_writes_follow(signed_in, inactivity, resolution):
+    world, browser = await signed_in(sessions={"activity_resolution": 30}, **custom(inactivity=inactivity))
+    told = (await browser.fetch(world.url("/.claims/session"))).json()
+    assert told["activity_resolution"] == resolution
+
+
+@pytest.mark.parametrize(("signal", "dialogs"), [("Chrome", False), ("Another", True)])
+async def test_an_exempt_client_is_told_to_show_nothing(signed_in, signal, dialogs):
+    rule = {"kind": "outlook", "user_agent": signal}
+    world, browser = await signed_in(organization={"exempt_clients": [rule]})
+    assert (await browser.fetch(world.url("/.claims/session"))).json()["dialogs"] is dialogs

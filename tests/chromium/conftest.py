@@ -3,12 +3,15 @@
 import contextlib
 import os
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
 from playwright.async_api import async_playwright
 
 from proxy.demo.adfs_keys import make_signing_key
+from support.certificates import make_certificate
+from support.watched import Watched
 from support.world import World
 
 SCREENSHOTS = Path(__file__).parent / "screenshots"
@@ -49,6 +52,26 @@ async def page(chromium):
     await context.close()
 
 
+@pytest.fixture
+def trusted_certificate(tmp_path) -> dict[str, str]:
+    """One that Chromium trusts, by the database of NSS in `trusted_home`: for 127.0.0.1 and a name of another site."""
+    if shutil.which("certutil") is None:
+        pytest.skip("no certutil: install Debian's package libnss3-tools")
+    files = make_certificate(tmp_path, "crm.contoso.test")
+    database = tmp_path / ".pki" / "nssdb"
+    database.mkdir(parents=True)
+    subprocess.run(["certutil", "-d", f"sql:{database}", "-N", "--empty-password"], check=True)
+    trust = ["-A", "-t", "C,,", "-n", "tests", "-i", files["certificate"]]
+    subprocess.run(["certutil", "-d", f"sql:{database}", *trust], check=True)
+    return files
+
+
+@pytest.fixture
+def trusted_home(trusted_certificate, tmp_path) -> Path:
+    """The home of a browser that trusts it."""
+    return tmp_path
+
+
 @pytest.fixture(scope="session")
 def signing_key():
     return make_signing_key(1_790_000_000.0)
@@ -74,3 +97,19 @@ def screenshot():
         await page.screenshot(path=SCREENSHOTS / f"{name}.png")
 
     return take
+
+
+@pytest.fixture
+async def watched(chromium, world):
+    """`await watched(**keys)`: a world, and a browser in whose pages the session is watched."""
+    async with contextlib.AsyncExitStack() as stack:
+
+        async def make(*, one=None, browser=None, **keys) -> Watched:
+            one = one or await world(**keys)
+            context = await chromium.new_context(viewport={"width": 1000, "height": 700}, **(browser or {}))
+            stack.push_async_callback(context.close)
+            made = Watched(one, context)
+            await made.prepare()
+            return made
+
+        yield make

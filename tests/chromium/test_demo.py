@@ -111,3 +111,19 @@ async def test_a_framed_page_offers_a_way_out_of_the_frame(world, page, screensh
     await link.click()
     await page.wait_for_url(re.compile("/adfs/oauth2/authorize"))
     assert await at_the_provider(page)
+
+
+async def test_the_live_page_shows_the_session_and_what_is_told_of_it(world, page, screenshot):
+    one = await world(**custom(inactivity=15, session=60))
+    await page.goto(one.url("/session"))
+    await sign_in(page)
+    await page.get_by_text("live; would end by inactivity_timeout").wait_for()
+    await page.get_by_text("warning in").first.wait_for()
+    assert await page.locator("#inactivity").inner_text() == "15:00"
+    await screenshot(page, "7-live")
+    one.proxy._lasting.announcements.changed()
+    await page.get_by_text("changed").wait_for()
+    await page.evaluate("fetch('/.claims/sign-out', {method: 'POST', redirect: 'manual'})")
+    await page.get_by_text("ended signed_out").wait_for()
+    await page.locator("#state", has_text="none").wait_for()
+    assert await page.locator("#session").inner_text() == "ended"

@@ -2,13 +2,9 @@
 
 import asyncio
 import os
-import shutil
-import subprocess
 
 import pytest
 from playwright.async_api import async_playwright
-
-from support.certificates import make_certificate
 
 FEATURES = (
     "--enable-features=DeviceBoundSessions:ForceEnableForTesting/true,"
@@ -18,24 +14,10 @@ WHO, BOUND = "/api/data/v9.2/WhoAmI", "__Host-claims-device"
 
 
 @pytest.fixture
-def certificate(tmp_path) -> dict[str, str]:
-    """One that Chromium trusts, by the database of NSS in the home that it is given."""
-    if shutil.which("certutil") is None:
-        pytest.skip("no certutil: install Debian's package libnss3-tools")
-    files = make_certificate(tmp_path)
-    database = tmp_path / ".pki" / "nssdb"
-    database.mkdir(parents=True)
-    subprocess.run(["certutil", "-d", f"sql:{database}", "-N", "--empty-password"], check=True)
-    trust = ["-A", "-t", "C,,", "-n", "tests", "-i", files["certificate"]]
-    subprocess.run(["certutil", "-d", f"sql:{database}", *trust], check=True)
-    return files
-
-
-@pytest.fixture
-async def able(chromium_path, certificate, tmp_path):
+async def able(chromium_path, trusted_home):
     """A browser with keys of its own; each of its contexts is as apart as another computer."""
     sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
-    environment = {**os.environ, "HOME": str(tmp_path)}
+    environment = {**os.environ, "HOME": str(trusted_home)}
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(
             executable_path=chromium_path, args=["--disable-gpu", FEATURES, *sandbox], env=environment
@@ -57,8 +39,10 @@ async def has_bound_cookie(context) -> bool:
     return BOUND in {cookie["name"] for cookie in await ours(context)}
 
 
-async def test_a_stolen_cookie_dies_with_its_bound_cookie_and_the_owner_works_on(world, able, certificate, clock):
-    one = await world(listen={"tls": certificate}, binding={"device_bound_sessions": "auto"})
+async def test_a_stolen_cookie_dies_with_its_bound_cookie_and_the_owner_works_on(
+    world, able, trusted_certificate, clock
+):
+    one = await world(listen={"tls": trusted_certificate}, binding={"device_bound_sessions": "auto"})
     owner = await able.new_context()
     page = await owner.new_page()
     await page.goto(one.url("/main.aspx"))

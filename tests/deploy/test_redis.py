@@ -8,10 +8,10 @@ import pytest
 import redis
 
 from proxy.store.choose import store_for
-from proxy.store.port import Creation, EndOrder, Listener, Marks, Owed, Place, Record, SignedIn, Stone, Touch
+from proxy.store.port import Creation, EndOrder, Listener, Marks, Owed, Place, Record, Renewal, SignedIn, Stone, Touch
 
 TAG, NOW = "dGFn", 1_790_000_000.0
-SEALED = {"s": b"sealed"}
+SEALED = {"s": b"sealed", "r": b"refresh"}
 
 
 def granted(deploy) -> set[str]:
@@ -37,17 +37,23 @@ async def sign_in(store, name, now=NOW, *, names=(), **facts):
 
 async def everything(store) -> None:
     """Each duty of the store once, by the port's own words."""
-    ended, beats, changed = asyncio.Queue(), asyncio.Event(), asyncio.Event()
-    await store.start(Listener(lambda *told: ended.put_nowait(told), lambda _: beats.set(), list, settings=changed.set))
+    ended, beats, changed, settings = asyncio.Queue(), asyncio.Event(), asyncio.Queue(), asyncio.Event()
+    await store.start(
+        Listener(
+            lambda *told: ended.put_nowait(told), lambda _: beats.set(), list, changed.put_nowait, settings=settings.set
+        )
+    )
     async with asyncio.timeout(10):
         while not beats.is_set():
             await store.beat("a beat")
             await asyncio.sleep(0.05)
     assert await store.admin.write(0, 1, {"* a": "true", "* b": None}, "an entry")
-    await asyncio.wait_for(changed.wait(), 10)
+    await asyncio.wait_for(settings.wait(), 10)
     assert (await store.admin.book()).revision == 1
     await store.admin.record("an act")
     assert await store.admin.history(0, 10) == ("an act", "an entry")
+    assert await store.forms.hold("a form", b"sealed", 600, NOW, 1 << 20)
+    assert await store.forms.look("a form", NOW) == await store.forms.take("a form", NOW) == b"sealed"
     await store.admin.count_events({(1, "signed_in"): 2})
     assert await store.admin.events((1,)) == ({"signed_in": 2},)
     first, second, third = (Place(TAG, name) for name in ("first", "second", "third"))
@@ -56,7 +62,16 @@ async def everything(store) -> None:
     await store.touch([Touch(first, NOW + 10)])
     assert (await store.read(first, ())).seen == NOW + 10
     assert await store.amend(first, "d", b"a device's key")
+    async with asyncio.timeout(10):
+        assert await changed.get() == first
     assert await store.find("sid:one") == (first,)
+    await store.sign_out_names(("sid:two",), NOW)
+    assert await store.names_signed_out_after(("sid:one", "sid:two")) == NOW
+    assert await store.lease(first, "owner", 30, NOW)
+    renewal = Renewal(first, "contoso", "owner", NOW, b"refresh", SEALED, NOW, token_end=NOW + 7200, names=("sid:one",))
+    assert await store.renew(renewal)
+    async with asyncio.timeout(10):
+        assert await changed.get() == first
     await sign_in(store, "second", NOW + 1, authenticated_at=None, replaced="first")
     assert isinstance(await store.read(first, ()), Stone)
     assert await store.listing(None, 0, 10) == (second,)

@@ -8,6 +8,7 @@ from proxy.demo.adfs_model import Trust
 from support.authority import Authority
 from support.browser import Browser
 from support.forms import read_forms
+from support.logout import logout_token, sids_of
 from support.ports import free_port
 from support.world import CLIENT_ID
 
@@ -123,3 +124,38 @@ async def test_a_host_that_nobody_named_takes_nothing(farm, visitor):
         elsewhere = replace(answer, action=answer.action.replace("auth.localhost", "fabrikam.localhost"))
     assert (await sent(visitor, elsewhere)).status == 400
     assert visitor.cookie(SESSION) is None
+
+
+@pytest.mark.parametrize("with_sid", [True, False])
+async def test_a_front_channel_logout_at_the_one_host_ends_the_sessions_of_all(farm, visitor, with_sid):
+    if farm.one.federated:
+        assert (await visitor.fetch(farm.url("auth", "/.claims/frontchannel-logout?sid=x"))).status == 404
+        return
+    for name in ("contoso", "fabrikam"):
+        await visitor.sign_in(farm.url(name, "/main.aspx"), "alice")
+    (sid,) = sids_of(farm.one.adfs)
+    query = f"iss={farm.one.adfs.state.issuer.url}" + (f"&sid={sid}" if with_sid else "")
+    headers = {"Sec-Fetch-Dest": "iframe"}
+    page = await visitor.fetch(farm.url("auth", f"/.claims/frontchannel-logout?{query}"), headers=headers)
+    assert page.status == 200
+    assert "frame-ancestors http://127.0.0.1:" in page.headers["Content-Security-Policy"]
+    for name in ("contoso", "fabrikam"):
+        if not with_sid:
+            # The one host has no cookie of theirs: its page has the browser ask each organization's own.
+            asked = farm.url(name, "/.claims/wsfed?wa=wsignoutcleanup1.0")
+            assert f'src="{asked}"' in page.text
+            await visitor.fetch(asked)
+        assert (await visitor.fetch(farm.url(name, "/api/data/v9.2/WhoAmI"))).status == 401
+
+
+async def test_a_back_channel_logout_at_the_one_host_ends_the_sessions_of_all(farm, visitor):
+    if farm.one.federated:
+        assert (await visitor.fetch(farm.url("auth", "/.claims/backchannel-logout"), "POST")).status == 404
+        return
+    for name in ("contoso", "fabrikam"):
+        await visitor.sign_in(farm.url(name, "/main.aspx"), "alice")
+    form = {"logout_token": logout_token(farm.one.adfs)}
+    url = farm.url("auth", "/.claims/backchannel-logout")
+    assert (await visitor.fetch(url, "POST", data=form, cookies=False)).status == 200
+    for name in ("contoso", "fabrikam"):
+        assert (await visitor.fetch(farm.url(name, "/api/data/v9.2/WhoAmI"))).status == 401

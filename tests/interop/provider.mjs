@@ -9,6 +9,7 @@
 //   pkce          true: every client must send S256
 //   resources     audiences of access tokens that are to be JWTs (RFC 8707)
 //   clock_file    a file with seconds to be added to the wall clock, read whenever the time is asked for
+//   refresh       true: a refresh token for every code; each is good once, and its second use revokes the whole grant
 //   conform       false: claims stand in the id token; true: at userinfo alone
 //
 // Prints {"issuer": …} when it listens, and ends when its standard input does.
@@ -18,7 +19,7 @@ import process from 'node:process';
 import Provider from 'oidc-provider';
 
 const settings = {
-  host: '127.0.0.1', people: {}, keys: ['RS256'], ttl: {}, pkce: true, resources: [], conform: false,
+  host: '127.0.0.1', people: {}, keys: ['RS256'], ttl: {}, pkce: true, resources: [], conform: false, refresh: false,
   ...JSON.parse(process.argv[2]),
 };
 const issuer = `http://${settings.host}:${settings.port}`;
@@ -59,6 +60,9 @@ const provider = new Provider(issuer, {
   enabledJWA: { idTokenSigningAlgValues: settings.keys },
   pkce: { required: () => settings.pkce },
   cookies: { keys: [randomBytes(16).toString('hex')] },
+  ...(settings.refresh && {
+    issueRefreshToken: (_ctx, client) => client.grantTypeAllowed('refresh_token'), rotateRefreshToken: () => true,
+  }),
   conformIdTokenClaims: settings.conform,
   claims: {
     openid: ['sub', 'sid', 'auth_time', 'acr', 'amr', 'upn', 'group'],
@@ -73,6 +77,7 @@ const provider = new Provider(issuer, {
   features: {
     devInteractions: { enabled: true },
     rpInitiatedLogout: { enabled: true },
+    revocation: { enabled: true },
     backchannelLogout: { enabled: true },
     resourceIndicators: {
       enabled: settings.resources.length > 0,
@@ -102,6 +107,10 @@ provider.interactionFinished = (request, response, result, options) => {
   const how = { amr: ['pwd'], acr: 'urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport' };
   return finished(request, response, result.login ? { ...result, login: { ...how, ...result.login } } : result, options);
 };
+for (const [event, what] of [['grant.success', 'granted'], ['refresh_token.saved', 'saved'],
+  ['refresh_token.destroyed', 'destroyed'], ['grant.revoked', 'revoked']]) {
+  provider.on(event, (context) => settings.refresh && console.error(what, context?.oidc?.params?.grant_type ?? ''));
+}
 provider.on('server_error', (_ctx, error) => console.error(error));
 for (const event of ['authorization.error', 'grant.error', 'end_session.error', 'backchannel.error']) {
   provider.on(event, (_ctx, error) => console.error(event, error.message, error.error_detail ?? ''));

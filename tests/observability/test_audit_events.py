@@ -14,16 +14,15 @@ from structlog.testing import capture_logs
 from proxy.cli.sessions import _revoke
 from proxy.configuration import load
 from proxy.observability.audit import SCHEMA_VERSION, AuditEvent
+from support.trail import REFERENCE, SCHEMA, Trail, by_alice
 from support.world import custom
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
-SCHEMA = json.loads((DOCS / "audit.schema.json").read_text())
 PAGE = (DOCS / "audit.md").read_text()
 SECTIONS = dict(re.findall(r"^### `(\w+)`\n(.*?)(?=^##)", PAGE, re.MULTILINE | re.DOTALL))
 EVERY_LINE = PAGE.partition("## Events")[0]
 ROWS = re.compile(r"^\| `(\w+)` \| (\w+) \|", re.MULTILINE)
 VARIANTS = {each["properties"]["event"]["const"]: each for each in SCHEMA["oneOf"]}
-REFERENCE = re.compile(r"[0-9A-HJKMNP-TV-Z]{12}")
 MINUTE = 60.0
 
 
@@ -33,41 +32,10 @@ def type_of(definition: dict[str, object]) -> str:
     return str(definition.get("type", "string"))
 
 
-class Trail:
-    """The audit events among captured log lines, each valid by the schema."""
-
-    def __init__(self, lines: list[dict[str, object]]) -> None:
-        self._lines = lines
-
-    @property
-    def events(self) -> list[dict[str, object]]:
-        found = [{name: line[name] for name in line if name != "log_level"} for line in self._lines if "audit" in line]
-        for event in found:
-            Draft202012Validator(SCHEMA).validate(event)
-        return found
-
-    def of(self, event: str) -> list[dict[str, object]]:
-        return [each for each in self.events if each["event"] == event]
-
-    def only(self, event: str) -> dict[str, object]:
-        (found,) = self.of(event)
-        return found
-
-
 @pytest.fixture
 def trail():
     with capture_logs() as lines:
         yield Trail(lines)
-
-
-def by_alice(event, reason: str) -> bool:
-    """Whether a request of alice's from here caused it, at this organization, for this reason."""
-    return bool(REFERENCE.fullmatch(event["reference"])) and (
-        event["organization"],
-        event["principal"],
-        event["reason"],
-        event["client_address"],
-    ) == ("contoso", "alice@contoso.com", reason, "127.0.0.1")
 
 
 async def test_signing_in_and_out(world, browser, trail):

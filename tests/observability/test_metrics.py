@@ -54,6 +54,7 @@ def test_what_takes_longer_than_every_bound_is_counted_too(metrics):
         (AuditEvent.SIGNED_OUT, "sessions_ended", ("contoso", "signed_out")),
         (AuditEvent.SESSION_EXPIRED, "sessions_ended", ("contoso", "why")),
         (AuditEvent.SESSION_REVOKED, "sessions_ended", ("contoso", "revoked")),
+        (AuditEvent.REFRESH_REFUSED, "sessions_ended", ("contoso", "why")),
         (AuditEvent.REFUSED, "refusals", ("contoso", "why")),
     ],
 )

@@ -6,7 +6,8 @@ import pytest
 from proxy.model.decision import Ending
 from proxy.model.session import Ended, EndReason, Live, NoSession, Session
 from proxy.model.settings import TimeRules
-from proxy.sessions.service import CredentialsOwed
+from proxy.sessions.refresh import Tokens
+from proxy.sessions.service import Created, CredentialsOwed
 
 SIGNED_OUT, TIMED_OUT = EndReason.SIGNED_OUT, EndReason.SESSION_TIMEOUT
 
@@ -132,11 +133,11 @@ async def test_a_watcher_that_fails_keeps_no_other_from_hearing(desk):
 
 async def test_the_id_token_opens_with_its_cookie_alone(desk):
     created = await desk.sign_in(id_token="eyJ.eyJ.sig")
-    assert await desk.sessions.id_token(created.cookie, "contoso") == "eyJ.eyJ.sig"
-    assert await desk.sessions.id_token(created.cookie, "fabrikam") is None
-    assert await desk.sessions.id_token("garbage", "contoso") is None
+    assert (await desk.sessions.tokens(created.cookie, "contoso")).id_token == "eyJ.eyJ.sig"
+    assert await desk.sessions.tokens(created.cookie, "fabrikam") == Tokens()
+    assert await desk.sessions.tokens("garbage", "contoso") == Tokens()
     without = await desk.sign_in()
-    assert await desk.sessions.id_token(without.cookie, "contoso") is None
+    assert await desk.sessions.tokens(without.cookie, "contoso") == Tokens()
 
 
 async def test_a_bearer_issued_before_the_sign_out_can_be_told(desk):
@@ -178,15 +179,52 @@ async def test_a_cursor_that_is_none_of_ours_is_the_beginning(desk, cursor):
     assert [summary.reference for summary in page.sessions] == [created.session.reference]
 
 
+def by_provider(desk, provider="adfs", **named):
+    named = {"provider_session": None, "subject": None} | named
+    return desk.sessions.signed_out_by_provider(provider, now=desk.clock(), **named)
+
+
 async def test_a_provider_s_sign_out_finds_its_sessions(desk):
-    created = await desk.sign_in(provider_session="sid-1", subject="sub-1")
-    by_session = await desk.sessions.of_provider("contoso", provider_session="sid-1", subject=None)
-    by_subject = await desk.sessions.of_provider("contoso", provider_session=None, subject="sub-1")
-    assert by_session.sessions[0].reference == created.session.reference
-    assert by_subject == by_session
-    for unknown in ({"provider_session": "sid-2", "subject": "sub-1"}, {"provider_session": None, "subject": None}):
-        assert (await desk.sessions.of_provider("contoso", **unknown)).sessions == ()
-    assert (await desk.sessions.of_provider("fabrikam", provider_session="sid-1", subject=None)).sessions == ()
+    created = await desk.sign_in(provider="adfs", provider_session="sid-1", subject="sub-1")
+    (by_session,) = await by_provider(desk, provider_session="sid-1")
+    assert by_session.reference == created.session.reference
+    assert await by_provider(desk, subject="sub-1") == (by_session,)
+    for unknown in ({"provider_session": "sid-2", "subject": "sub-1"}, {}):
+        assert await by_provider(desk, **unknown) == ()
+    assert await by_provider(desk, "another", provider_session="sid-1") == ()
+
+
+@pytest.mark.parametrize("name", ["provider_session", "subject"])
+async def test_an_authentication_of_before_a_provider_s_sign_out_makes_no_session(desk, name):
+    facts = {"provider": "adfs", "provider_session": "sid-1", "subject": "sub-1"}
+    await by_provider(desk, **{name: facts[name]})
+    out = desk.clock()
+    desk.clock.advance(5)
+    assert await desk.sessions.create(desk.new(authenticated_at=out - 1, **facts)) == CredentialsOwed(out)
+    assert await desk.sessions.create(desk.new(authenticated_at=out, **facts)) == CredentialsOwed(out)
+    assert (await desk.sessions.listing()).sessions == ()
+    for other in ({"provider": "another"}, {"provider_session": "sid-2", "subject": "sub-2"}):
+        assert isinstance(await desk.sessions.create(desk.new(authenticated_at=out - 1, **facts | other)), Created)
+    assert isinstance(await desk.sessions.create(desk.new(authenticated_at=out + 1, **facts)), Created)
+
+
+async def test_where_no_instant_is_stated_a_provider_s_sign_out_stops_what_was_under_way(desk):
+    facts = {"provider": "adfs", "provider_session": "sid-1", "authenticated_at": None}
+    under_way = desk.new(**facts)
+    desk.clock.advance(1)
+    await by_provider(desk, provider_session="sid-1")
+    assert isinstance(await desk.sessions.create(under_way), CredentialsOwed)
+    desk.clock.advance(1)
+    assert isinstance(await desk.sessions.create(desk.new(**facts)), Created)
+
+
+async def test_all_sessions_of_a_principal_end_by_name(desk):
+    here, there = await desk.sign_in(), await desk.sign_in(organization="fabrikam")
+    key, now = here.session.principal.key, desk.clock()
+    ended = await desk.sessions.end_everywhere(key, "contoso", EndReason.SIGNED_OUT, now, owes_credentials=True)
+    assert [(each.reference, each.organization) for each in ended] == [(here.session.reference, "contoso")]
+    ended = await desk.sessions.end_everywhere(key, None, EndReason.SIGNED_OUT, now, owes_credentials=True)
+    assert [(each.reference, each.organization) for each in ended] == [(there.session.reference, "fabrikam")]
 
 
 async def test_a_name_is_used_once(desk):

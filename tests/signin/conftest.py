@@ -1,10 +1,13 @@
 import contextlib
+import logging
+import sys
 from collections import Counter
 from dataclasses import replace
 from urllib.parse import quote
 
 import aiohttp
 import pytest
+import structlog
 from aiohttp import web
 
 from proxy.demo.adfs_keys import make_signing_key
@@ -13,6 +16,8 @@ from proxy.pages.texts import ENGLISH, Page
 from proxy.signin.provider import Provider
 from support import tokens
 from support.browser import Browser
+from support.desk import Desk
+from support.office import Office
 from support.world import World, free_port, served
 
 
@@ -31,6 +36,32 @@ async def world(tmp_path, clock, signing_key):
             return await stack.enter_async_context(World(tmp_path, clock, signing_key=signing_key, **keys))
 
         yield make
+
+
+@pytest.fixture
+def logged(caplog):
+    """Every event as it stood before redaction, and what libraries logged, as texts."""
+    events: list[str] = []
+
+    def keep(_logger, _method, event):
+        events.append(repr(event))
+        raise structlog.DropEvent
+
+    def forget_what_they_were_bound_to():
+        for name, module in list(sys.modules.items()):
+            if name.startswith("proxy.") and hasattr(module, "log"):
+                vars(module.log).pop("bind", None)
+
+    forget_what_they_were_bound_to()
+    structlog.configure(
+        processors=[structlog.contextvars.merge_contextvars, structlog.processors.format_exc_info, keep],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG),
+        cache_logger_on_first_use=False,
+    )
+    caplog.set_level(logging.DEBUG)
+    yield lambda: [*events, *(record.getMessage() for record in caplog.records)]
+    structlog.reset_defaults()
+    forget_what_they_were_bound_to()
 
 
 @pytest.fixture
@@ -156,3 +187,14 @@ class Steps:
 @pytest.fixture
 def steps():
     return Steps
+
+
+@pytest.fixture
+async def office(clock, openid, client):
+    desk = Desk("memory:", clock)
+    await desk.clean()
+    one = Office(desk, openid, client(refresh=True))
+    await one.sign_in()
+    yield one
+    await one.refresher.close()
+    await desk.sessions.close()

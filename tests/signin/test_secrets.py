@@ -1,7 +1,5 @@
 """No secret of a sign-in reaches a log, not even the place where logs are redacted."""
 
-import logging
-import sys
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
@@ -13,32 +11,6 @@ from support.world import CLIENT_SECRET, SECRET
 SESSION = "claims-session"
 # What travels in addresses and forms and belongs to one sign-in alone.
 PARAMETERS = {"code", "state", "nonce", "code_challenge", "id_token_hint"}
-
-
-@pytest.fixture
-def logged(caplog):
-    """Every event as it stood before redaction, and what libraries logged, as texts."""
-    events: list[str] = []
-
-    def keep(_logger, _method, event):
-        events.append(repr(event))
-        raise structlog.DropEvent
-
-    def forget_what_they_were_bound_to():
-        for name, module in list(sys.modules.items()):
-            if name.startswith("proxy.") and hasattr(module, "log"):
-                vars(module.log).pop("bind", None)
-
-    forget_what_they_were_bound_to()
-    structlog.configure(
-        processors=[structlog.contextvars.merge_contextvars, structlog.processors.format_exc_info, keep],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG),
-        cache_logger_on_first_use=False,
-    )
-    caplog.set_level(logging.DEBUG)
-    yield lambda: [*events, *(record.getMessage() for record in caplog.records)]
-    structlog.reset_defaults()
-    forget_what_they_were_bound_to()
 
 
 @pytest.fixture

@@ -164,6 +164,29 @@ async def test_sessions_are_found_by_their_further_names(ledger):
     assert await ledger.store.find("sid:abd") == ()
 
 
+async def test_names_that_a_provider_signed_out_are_remembered_by_their_latest_instant(ledger):
+    await ledger.store.sign_out_names(["sid:a", "sub:b"], NOW)
+    await ledger.store.sign_out_names(["sid:a"], NOW + 2.5)
+    await ledger.store.sign_out_names(["sid:a"], NOW + 1)
+    await ledger.store.sign_out_names([], NOW + 9)
+    after = ledger.store.names_signed_out_after
+    assert await after(["sid:a"]) == NOW + 2.5
+    assert await after(["sid:x", "sub:b"]) == NOW
+    assert await after(["sub:b", "sid:a"]) == NOW + 2.5
+    assert await after(["sid:x"]) is None
+    assert await after([]) is None
+
+
+async def test_of_names_signed_out_the_newest_are_remembered(ledger, monkeypatch):
+    """Anybody can ask for a sign-out by front channel: what they may fill has a bound."""
+    for module in ("memory", "redis"):
+        monkeypatch.setattr(f"proxy.store.{module}.SIGN_OUTS_KEPT", 3)
+    for number in range(5):
+        await ledger.store.sign_out_names([f"sid:{number}"], NOW + number)
+    found = [await ledger.store.names_signed_out_after([f"sid:{number}"]) for number in range(5)]
+    assert found == [None, None, NOW + 2, NOW + 3, NOW + 4]
+
+
 async def test_the_listing_has_the_newest_first_by_organization(ledger):
     facts = {"authenticated_at": None}
     old, new = await ledger.sign_in(NOW, tag="a", **facts), await ledger.sign_in(NOW + 1, tag="b", **facts)

@@ -12,10 +12,11 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 
-def make_certificate(folder: Path) -> dict[str, str]:
-    """A certificate for 127.0.0.1 and its key, as `listen.tls` names them."""
+def make_certificate(folder: Path, *hosts: str) -> dict[str, str]:
+    """A certificate for 127.0.0.1 and these names, and its key, as `listen.tls` names them."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
+    names = [x509.IPAddress(ipaddress.ip_address("127.0.0.1")), *map(x509.DNSName, hosts)]
     began = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
     certificate = (
         x509.CertificateBuilder()
@@ -25,7 +26,7 @@ def make_certificate(folder: Path) -> dict[str, str]:
         .serial_number(x509.random_serial_number())
         .not_valid_before(began)
         .not_valid_after(began + dt.timedelta(days=36500))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.SubjectAlternativeName(names), critical=False)
         .sign(key, SHA256())
     )
     files = {"certificate": folder / "tls.crt", "key": folder / "tls.key"}

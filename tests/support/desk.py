@@ -33,7 +33,7 @@ class Desk:
     async def clean(self) -> None:
         """Listen, until the cache answers by itself; the heartbeat stays in the test's hand."""
         heart = self.sessions._heart
-        await self.store.start(Listener(heart.ended, heart._beat_heard, heart._lost))
+        await self.store.start(Listener(heart.ended, heart._beat_heard, heart._lost, heart.changed))
         await self.clean_again()
 
     async def clean_again(self) -> None:

@@ -107,8 +107,10 @@ class World:
         within: bool = True,
         federated: bool = False,
         encrypted: bool = False,
+        host: str = "127.0.0.1",
         **keys: Any,
     ) -> None:
+        self.host = host
         self.federated = federated
         self._within = within
         self.folder = folder
@@ -116,7 +118,7 @@ class World:
         self.keys = keys
         self.port, self.adfs_port, self.crm_port = free_port(), free_port(), free_port()
         self.scheme = "https" if "tls" in keys.get("listen", {}) else "http"
-        origin = f"{self.scheme}://127.0.0.1:{self.port}"
+        origin = f"{self.scheme}://{host}:{self.port}"
         client = Client(
             client_id=CLIENT_ID,
             secret=CLIENT_SECRET,
@@ -146,13 +148,13 @@ class World:
         """The configuration of a proxy of this world, on any port."""
         # With a resource AD FS puts the claims into the access token, as for CRM.
         own = self._federation() if self.federated else {"resource": self.url("/")}
-        provider = {**own, **self.keys.get("provider", {})}
+        provider, organization = {**own, **self.keys.get("provider", {})}, self.keys.get("organization") or {}
         return write_configuration(
             self.folder,
             port=port,
             issuer=self.adfs.state.issuer.url,
             upstream=f"http://127.0.0.1:{self.crm_port}",
-            **(self.keys | {"provider": provider}),
+            **(self.keys | {"provider": provider, "organization": {"hosts": [self.host], **organization}}),
         )
 
     def _federation(self) -> dict[str, Any]:
@@ -176,7 +178,7 @@ class World:
         await self._stack.aclose()
 
     def url(self, path: str) -> str:
-        return f"{self.scheme}://127.0.0.1:{self.port}{path}"
+        return f"{self.scheme}://{self.host}:{self.port}{path}"
 
 
 @contextlib.asynccontextmanager

@@ -1,0 +1,71 @@
+"""What a page loads of ours: `session-watch.js` and its modules, `texts/<language>.json`, and the page `signed-in`."""
+
+import hashlib
+from collections.abc import Mapping
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+
+from aiohttp import web
+
+from proxy.model.organization import Organization
+from proxy.model.request import RequestFacts
+
+_FOLDER = files("proxy.browser")
+_SCRIPT = "session-watch.js"
+_MODULES = ("session-screens.js", "session-hints.js")
+_METHODS = ("GET", "HEAD")
+# The address stays when the program is replaced, so a copy is used unasked only briefly; one that names the very
+# version in its query (`?v=…`) is good for ever.
+_BRIEFLY = "public, max-age=300"
+_FOR_EVER = "public, max-age=31536000, immutable"
+_GUARDED = {"X-Content-Type-Options": "nosniff", "Cross-Origin-Resource-Policy": "same-origin"}
+_SIGNED_IN = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; connect-src 'self'; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "Referrer-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+class Asset:
+    """One file, read once. `version`: 16 hex digits of its content; the ETag and what `?v=` names."""
+
+    def __init__(self, source: Traversable, content_type: str) -> None:
+        self._body = source.read_bytes()
+        self._type = content_type
+        self.version = hashlib.sha256(self._body).hexdigest()[:16]
+
+    async def __call__(self, request: web.Request, _: RequestFacts, __: Organization | None) -> web.StreamResponse:
+        """GET, for anyone: it holds nothing of anybody's. 304 where the browser has it (RFC 9110, section 13.1.2)."""
+        if request.method not in _METHODS:
+            return web.Response(status=405, headers={"Allow": "GET, HEAD"})
+        lasting = _FOR_EVER if request.query.get("v") == self.version else _BRIEFLY
+        headers = {**_GUARDED, "Cache-Control": lasting, "ETag": f'"{self.version}"'}
+        known = request.if_none_match or ()
+        if any(tag.value in (self.version, "*") for tag in known):
+            return web.Response(status=304, headers=headers)
+        return web.Response(body=self._body, content_type=self._type, charset="utf-8", headers=headers)
+
+
+class Assets:
+    """Every asset by its path below the mount. `script_version`: for the `?v=` of whoever puts the script in a page."""
+
+    def __init__(self) -> None:
+        script = Asset(_FOLDER / "static" / _SCRIPT, "text/javascript")
+        texts = [each for each in (_FOLDER / "texts").iterdir() if each.name.endswith(".json")]
+        self.script_version = script.version
+        self.endpoints: Mapping[str, Asset] = {
+            _SCRIPT: script,
+            **{name: Asset(_FOLDER / "static" / name, "text/javascript") for name in _MODULES},
+            **{f"texts/{each.name}": Asset(each, "application/json") for each in texts},
+        }
+        self._signed_in = (_FOLDER / "static" / "signed-in.html").read_bytes()
+
+    async def signed_in(self, request: web.Request, _: RequestFacts, __: Organization | None) -> web.StreamResponse:
+        """GET: where the window of a renewed sign-in ends. Its script tells the browser's tabs and closes it."""
+        if request.method not in _METHODS:
+            return web.Response(status=405, headers={"Allow": "GET, HEAD"})
+        return web.Response(body=self._signed_in, content_type="text/html", charset="utf-8", headers=_SIGNED_IN)

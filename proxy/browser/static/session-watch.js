@@ -1,0 +1,254 @@
+// @ts-check
+/**
+ * Watches the session of the page it is put into: warns before it ends, tells the proxy of real input, says why it
+ * ended, and has the user sign in again without losing the page.
+ *
+ * @typedef {"session_ends_in"|"session_warning_in"|"inactivity_ends_in"|"inactivity_warning_in"} Limit
+ * @typedef {Partial<Record<Limit, number|null>> & {state: string, reason: string, principal?: string,
+ *   dialogs?: boolean, activity_resolution?: number, at: number, active: boolean}} Told
+ *   what `session` and `activity` answer, in seconds; `at`: Date.now() when; `active`: it answers a report
+ */
+(() => {
+  "use strict";
+  const { src = "" } = /** @type {Partial<HTMLScriptElement>} */ (document.currentScript || {});
+  if (!src.startsWith(origin + "/")) return; // a sandboxed frame has no origin, and no session
+  const base = new URL(".", src).href;
+  const NAME = "claims-session " + base;
+  const view = /** @type {any} */ (self);
+  const fetchAsIs = fetch.bind(self);
+
+  // One watch for a page and all its frames of this origin: the outermost's.
+  let outermost = view;
+  try {
+    while (outermost.parent !== outermost && outermost.parent.document) outermost = outermost.parent;
+  } catch {} // of another origin
+  if (view[NAME]) return;
+  if (outermost[NAME]) return outermost[NAME](self);
+  view[NAME] = attach;
+
+  // What is known. Instants are milliseconds of now(), which goes on through sleep, as performance.now() may not.
+  let offset = Date.now() - performance.now(), slept = 0;
+  const now = () => performance.now() + slept;
+  /** @type {Told|undefined} */ let told;
+  /** @type {boolean|undefined} whether screens are to be shown */ let wanted;
+  let toldAt = 0, mine = "", away = false, retryAt = 0, retryAfter = 0, snoozedTo = 0, overdue = 0, confirmed = "";
+
+  /** @param {Limit} limit */
+  const left = (limit) => (told?.[limit] ?? Infinity) - (now() - toldAt) / 1000;
+
+  /** The screen that is due, or the reason of the end; "over" where the proxy has to say which. */
+  function due() {
+    if (!told || !wanted || told.state === "none" && !mine) return "";
+    if (told.state !== "live") return told.reason;
+    const ends = left("session_ends_in"), idle = left("inactivity_ends_in");
+    if (Math.min(ends, idle) <= 0) return "over";
+    if (idle < ends && left("inactivity_warning_in") <= 0) return "inactivity_warning";
+    return left("session_warning_in") <= 0 && now() >= snoozedTo ? "session_warning" : "";
+  }
+
+  // The talk with the proxy.
+  /** @type {Promise<void>|undefined} */ let asking;
+  const ask = () => (asking ||= talk("session", "GET").finally(() => (asking = undefined)));
+
+  /** @param {string} path @param {string} method */
+  async function talk(path, method) {
+    const asked = Date.now();
+    /** @type {Told|undefined} */ let answer;
+    try {
+      const signal = AbortSignal.timeout?.(10000);
+      answer = await (await fetchAsIs(base + path, { method, signal, cache: "no-store", redirect: "error" })).json();
+    } catch {} // out of reach, which ends no session
+    if (!answer || !["live", "ended", "none"].includes(answer.state)) {
+      away = true;
+      retryAfter = Math.min(Math.max(retryAfter * 2, 5000), 60000);
+      retryAt = now() + retryAfter;
+      if (due().endsWith("warning")) confirmed = due();
+      return render();
+    }
+    if (told && told.at > asked) return; // something newer was told meanwhile
+    answer.at = Date.now();
+    answer.active = method === "POST";
+    channel?.postMessage({ told: answer });
+    await take(answer);
+  }
+
+  /** @param {Told} answer */
+  async function take(answer) {
+    if (answer.state === "live") {
+      if (mine && mine !== answer.principal) return location.reload(); // this page is another user's
+      mine = answer.principal || "";
+      wanted = answer.dialogs;
+      if (answer.active) reportedAt = now();
+    }
+    told = answer;
+    toldAt = now() - Math.max(0, Date.now() - answer.at);
+    away = false;
+    retryAt = retryAfter = overdue = 0;
+    if (left("session_warning_in") > 0) snoozedTo = 0;
+    confirmed = due();
+    listen();
+    // Now: after the end the network may be gone.
+    if (wanted && !screens) await load();
+    render();
+  }
+
+  // The screens.
+  /** @type {import("./session-screens.js").Screens|undefined} */ let screens;
+  /** @type {Promise<typeof screens>|undefined} */ let loading;
+  const load = () => (loading ||= import(base + "session-screens.js")
+    .then((module) => module.load(base, outermost, actions, fetchAsIs))
+    .then((loaded) => (screens = loaded), () => (loading = undefined)));
+  const actions = {
+    later() {
+      channel?.postMessage({ later: true });
+      later();
+    },
+    proceed: () => talk("activity", "POST"),
+    signIn() {
+      const url = base + "sign-in?again&return=";
+      const { pathname, search } = outermost.location, done = new URL("signed-in", base).pathname;
+      const popup = open(url + encodeURIComponent(done), NAME, "popup,width=520,height=720");
+      if (!popup) outermost.location.assign(url + encodeURIComponent(pathname + search)); // it was blocked
+    },
+  };
+
+  /** Not before two minutes are left; then not at all. */
+  function later() {
+    const rest = left("session_ends_in") - 120;
+    snoozedTo = rest > 0 ? now() + rest * 1000 : Infinity;
+    confirmed = due();
+    render();
+  }
+
+  function render() {
+    if (confirmed !== "over") {
+      screens?.show(confirmed, left(confirmed === "session_warning" ? "session_ends_in" : "inactivity_ends_in"), away);
+    }
+  }
+
+  // The other tabs. One holds the lock, and with it the stream of events; where there are no locks, none does.
+  /** @type {BroadcastChannel|undefined} */ let channel;
+  /** @type {(() => void)|undefined} */ let release;
+  /** @type {(() => undefined)|undefined} */ let unfollow;
+  /** @type {typeof import("./session-hints.js")|undefined} */ let hints;
+
+  function join() {
+    const own = (channel = new BroadcastChannel(NAME));
+    own.onmessage = ({ data }) => {
+      if (data.later) later();
+      else if (!told || data.told.at >= told.at) take(data.told);
+    };
+    navigator.locks?.request(NAME, () => {
+      if (own !== channel) return;
+      return new Promise((resolve) => {
+        release = () => resolve(0);
+        listen();
+      });
+    });
+    ask();
+    import(base + "session-hints.js").then((module) => ((hints = module), attach(self), listen()), () => {});
+  }
+
+  /** A page that is put away keeps nothing open, so that it may come back as it was. */
+  function leave() {
+    screens?.show("", 0, false);
+    channel?.close();
+    release?.();
+    channel = release = undefined;
+    listen();
+  }
+
+  function listen() {
+    const wants = release && wanted && told?.state === "live";
+    if (wants) unfollow ||= hints?.follow(base, ask);
+    else unfollow = unfollow?.();
+  }
+
+  // Input. The tab under the user's hands reports for all: the browser may slow down or freeze any other.
+  let reportedAt = -Infinity, refusedAt = -Infinity, activeAt = 0, place = "";
+  const seen = new WeakSet();
+
+  /** @param {Event} event */
+  function input(event) {
+    if (!event.isTrusted) return;
+    if (event.type === "pointermove") { // made up by browsers too, when a page changes below a mouse that lies still
+      const { screenX, screenY } = /** @type {PointerEvent} */ (event), before = place;
+      place = screenX + " " + screenY;
+      if (!before || before === place) return;
+    }
+    activeAt = now();
+    report();
+  }
+
+  function report() {
+    if (!activeAt || told?.state !== "live" || told.inactivity_ends_in == null || now() < retryAt) return;
+    const resolution = (told.activity_resolution || 5) * 1000;
+    // It says «now»: what was typed before a sleep is no news. A warning is answered by its button alone.
+    if (now() - activeAt > resolution + 2000 || confirmed === "inactivity_warning" || due() === "over") activeAt = 0;
+    else if (now() - reportedAt >= resolution) {
+      activeAt = 0;
+      reportedAt = now();
+      talk("activity", "POST");
+    }
+  }
+
+  /** @param {any} inner a window */
+  function attach(inner) {
+    try {
+      const { document } = inner;
+      if (!seen.has(document)) {
+        seen.add(document);
+        for (const type of ["pointerdown", "pointermove", "keydown", "touchstart", "touchmove", "wheel"])
+          document.addEventListener(type, input, { capture: true, passive: true });
+      }
+      hints?.notice(inner, refused);
+      for (let index = 0; index < inner.length; index++) attach(inner[index]);
+    } catch {} // a frame of another origin
+  }
+
+  function refused() {
+    if (now() - refusedAt < 5000) return;
+    refusedAt = now();
+    wanted ??= true;
+    ask();
+  }
+
+  // The ticks.
+  function tick() {
+    if (outermost !== view && outermost[NAME]) { // the script has come to the page around this frame
+      clearInterval(ticks);
+      told = undefined;
+      return leave();
+    }
+    const drift = Date.now() - performance.now() - offset;
+    if (Math.abs(drift) > 2000) { // the machine slept, or its clock was set: only the proxy knows
+      offset += drift;
+      slept += Math.max(0, drift);
+      if (told) told.at += drift;
+      ask();
+    }
+    attach(self);
+    report();
+    // Shown is what the proxy has said; the tab with the lock asks first.
+    if ((away || !told || due() !== confirmed) && now() >= retryAt && (release || ++overdue > 2)) ask();
+    listen();
+    render();
+  }
+
+  function wake() {
+    if (document.visibilityState === "visible" && now() - toldAt > 10000) ask();
+  }
+
+  if (location.href.split(/[?#]/)[0] === base + "signed-in") {
+    channel = new BroadcastChannel(NAME);
+    ask().then(close).then(load).then((loaded) => loaded?.signedIn());
+    return;
+  }
+  attach(self);
+  join();
+  const ticks = setInterval(tick, 1000);
+  addEventListener("pagehide", leave);
+  addEventListener("pageshow", (event) => event.persisted && join());
+  addEventListener("online", () => ((retryAt = 0), ask()));
+  document.addEventListener("visibilitychange", wake);
+})();

@@ -1,0 +1,109 @@
+"""`backchannel-logout`: the provider itself posts a logout token (OpenID Connect Back-Channel Logout 1.0, section 2.5).
+
+The signature is what authenticates it; it is judged whole, and taken once, before anything is ended.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+from urllib.parse import parse_qs
+
+import structlog
+from aiohttp import web
+
+from proxy.errors import ProviderError, StoreUnavailable, TokenRefused
+from proxy.model.organization import Organization
+from proxy.model.request import RequestFacts
+from proxy.model.time import Instant, Seconds
+from proxy.pages.render import Page, Pages
+from proxy.signin.oidc_sign_in import OidcSignIn
+from proxy.signin.provider_sign_out import ProviderSignOut
+from proxy.tokens.jws import MAXIMUM_LENGTH
+from proxy.tokens.jwt import read_unverified
+
+log = structlog.get_logger("signin")
+
+_FORM = "application/x-www-form-urlencoded"
+_LARGEST = MAXIMUM_LENGTH + 4096
+_MOST_FIELDS = 20
+_HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+
+
+class UsesOnce(Protocol):
+    """What is needed of `sessions.service.Sessions`."""
+
+    async def use_once(self, name: str, seconds: Seconds) -> bool:
+        """True the first time within `seconds`. Raises StoreUnavailable."""
+
+
+class BackChannel:
+    """Takes logout tokens."""
+
+    def __init__(self, ends: ProviderSignOut, sessions: UsesOnce, pages: Pages, clock: Callable[[], Instant]) -> None:
+        self._ends = ends
+        self._sessions = sessions
+        self._pages = pages
+        self._clock = clock
+
+    async def __call__(
+        self, request: web.Request, facts: RequestFacts, organization: Organization | None
+    ) -> web.StreamResponse:
+        """200; 400 for what breaks a rule; 503 where keys or store cannot be asked, and then nothing was ended."""
+        spoken = self._ends.may_speak(facts, organization)
+        if not spoken:
+            return self._pages.respond(request, Page.NOT_FOUND, status=404)
+        if request.method != "POST":
+            return web.Response(status=405, headers={"Allow": "POST", **_HEADERS})
+        try:
+            count = await self._take(await _logout_token(request), facts, spoken)
+        except TokenRefused as refused:
+            log.warning("back_channel_refused", reason=refused.reason, detail=str(refused))
+            return _error(400, "invalid_request", f"logout_token: {refused.reason}")
+        except (ProviderError, StoreUnavailable) as error:
+            log.warning("back_channel_failed", detail=str(error))
+            return _error(503, "temporarily_unavailable", "nobody was signed out; send a new logout token")
+        log.info("back_channel_taken", ended=count)
+        return web.Response(status=200, headers=_HEADERS)
+
+    async def _take(self, token: str, facts: RequestFacts, spoken: Sequence[OidcSignIn]) -> int:
+        party, now = _addressed(token, spoken), self._clock()
+        name = party.settings.name
+        said = await party.provider.logout_token(token, now)
+        lives = said.ends_at + party.settings.leeway - now
+        if not await self._sessions.use_once(f"logout:{name}:{said.token_id}", max(lives, 1.0)):
+            raise TokenRefused("replayed", "its jti was used before")
+        return await self._ends.end(name, facts, provider_session=said.provider_session, subject=said.subject)
+
+
+async def _logout_token(request: web.Request) -> str:
+    """The one `logout_token` of the form. Raises TokenRefused."""
+    if request.content_type != _FORM or "logout_token" in request.query:
+        raise TokenRefused("parameters", f"a body of {_FORM} would be right")
+    if (request.content_length or 0) > _LARGEST:
+        raise TokenRefused("size", f"a body of {request.content_length} bytes")
+    try:
+        given = parse_qs((await request.read()).decode(), keep_blank_values=True, max_num_fields=_MOST_FIELDS)
+    except (ValueError, web.HTTPRequestEntityTooLarge):
+        raise TokenRefused("parameters", "no UTF-8, too many fields or too long") from None
+    tokens = given.get("logout_token", [])
+    if len(tokens) != 1:
+        raise TokenRefused("parameters", f"logout_token stands {len(tokens)} times")
+    return tokens[0]
+
+
+def _addressed(token: str, spoken: Sequence[OidcSignIn]) -> OidcSignIn:
+    """Which provider's rules it is to be judged by, as it says itself; they include that it says so rightly."""
+    if len(spoken) > 1:
+        _, claims = read_unverified(token)
+        audience = claims.get("aud")
+        audiences = audience if isinstance(audience, list) else [audience]
+        for each in spoken:
+            if each.settings.issuer == claims.get("iss") and each.settings.client_id in audiences:
+                return each
+    return spoken[0]
+
+
+def _error(status: int, error: str, description: str) -> web.Response:
+    """An error as OAuth writes it (Back-Channel Logout, section 2.8; RFC 6749, section 5.2)."""
+    wait = {"Retry-After": "5"} if status == 503 else {}  # noqa: PLR2004 - Service Unavailable
+    body = {"error": error, "error_description": description}
+    return web.json_response(body, status=status, headers={**_HEADERS, **wait})

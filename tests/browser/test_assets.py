@@ -1,0 +1,72 @@
+"""What a page loads of ours, through the listener of a whole proxy."""
+
+import pytest
+
+from proxy.browser.assets import Assets
+from support.browser import Browser
+from support.world import World
+
+TYPES = {
+    "session-watch.js": "text/javascript; charset=utf-8",
+    "session-screens.js": "text/javascript; charset=utf-8",
+    "session-hints.js": "text/javascript; charset=utf-8",
+    "texts/de.json": "application/json; charset=utf-8",
+}
+
+
+@pytest.fixture
+async def visited(tmp_path, clock, signing_key):
+    """A world and a browser that nobody is signed in with."""
+    async with World(tmp_path, clock, signing_key=signing_key) as world, Browser() as browser:
+
+        async def fetch(path, **keys):
+            return (await browser.fetch(world.url(f"/.claims/{path}"), **keys)).last
+
+        yield fetch
+
+
+@pytest.mark.parametrize(("path", "content_type"), TYPES.items())
+async def test_each_asset_is_there_for_anyone_as_what_it_is(visited, path, content_type):
+    answer = await visited(path)
+    assert (answer.status, answer.headers["Content-Type"]) == (200, content_type)
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert answer.headers["Cross-Origin-Resource-Policy"] == "same-origin"
+    assert "Set-Cookie" not in answer.headers
+
+
+@pytest.mark.parametrize("path", TYPES)
+async def test_a_copy_is_used_briefly_and_then_asked_for_by_its_etag(visited, path):
+    first = await visited(path)
+    assert first.headers["Cache-Control"] == "public, max-age=300"
+    again = await visited(path, headers={"If-None-Match": f'"other", {first.headers["ETag"]}'})
+    assert (again.status, again.text, again.headers["ETag"]) == (304, "", first.headers["ETag"])
+    other = await visited(path, headers={"If-None-Match": '"other"'})
+    assert (other.status, other.text) == (200, first.text)
+
+
+@pytest.mark.parametrize(("version", "lasting"), [(Assets().script_version, True), ("0" * 16, False), ("", False)])
+async def test_only_an_address_with_the_very_version_is_kept_for_ever(visited, version, lasting):
+    answer = await visited(f"session-watch.js?v={version}")
+    assert answer.status == 200
+    assert ("immutable" in answer.headers["Cache-Control"]) is lasting
+
+
+@pytest.mark.parametrize("path", ["texts/tlh.json", "texts/", "texts/../session-watch.js", "texts/en", "session-watch"])
+async def test_what_there_is_not_is_not_found(visited, path):
+    assert (await visited(path)).status in (400, 404)
+    assert (await visited("texts/en.json")).status == 200
+
+
+@pytest.mark.parametrize("path", ["session-watch.js", "texts/en.json", "signed-in"])
+async def test_assets_are_read_only(visited, path):
+    answer = await visited(path, method="POST")
+    assert (answer.status, answer.headers["Allow"]) == (405, "GET, HEAD")
+
+
+async def test_the_page_after_a_renewed_sign_in_runs_our_script_and_nothing_else(visited):
+    answer = await visited("signed-in")
+    policy = dict(each.split(" ", 1) for each in answer.headers["Content-Security-Policy"].split("; "))
+    assert (policy["default-src"], policy["script-src"]) == ("'none'", "'self'")
+    assert policy["frame-ancestors"] == "'none'"
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert '<script src="session-watch.js" defer></script>' in answer.text
