@@ -1,6 +1,7 @@
 """What every test may ask for: the production event loop, a clock that a test moves, and a real Redis."""
 
 import contextlib
+import logging
 import os
 import shutil
 import socket
@@ -10,10 +11,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 import uvloop
 
 from proxy.demo.adfs_keys import make_signing_key
 from support.browser import Browser
+from support.loggers import forget_what_they_write_to
 from support.ports import free_port
 from support.world import World
 
@@ -23,6 +26,19 @@ SHARED = Path(__file__).resolve().parents[2] / "shared"
 def pytest_asyncio_loop_factories(config, item):
     """Production runs on uvloop, so the tests do."""
     return {"uvloop": uvloop.new_event_loop}
+
+
+@pytest.fixture(autouse=True)
+def _each_test_finds_the_logs_as_they_were() -> Iterator[None]:
+    """A test that sets up logging, as commands do, leaves no logger behind that another test cannot listen to."""
+    root = logging.getLogger()
+    before = root.handlers[:], root.level
+    yield
+    if structlog.is_configured():
+        root.handlers[:], level = before
+        root.setLevel(level)
+        structlog.reset_defaults()
+        forget_what_they_write_to()
 
 
 class MovableClock:

@@ -1,6 +1,5 @@
 import io
 import json
-import logging
 
 import pytest
 import structlog
@@ -11,15 +10,6 @@ from proxy.observability.audit import Audit, AuditEvent
 from proxy.observability.audit_file import AuditFile
 
 TOKEN = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhbGljZSJ9.c2lnbmF0dXJl"
-
-
-@pytest.fixture
-def _as_before():
-    before = logging.getLogger().handlers[:], logging.getLogger().level
-    yield
-    structlog.reset_defaults()
-    logging.getLogger().handlers[:], _ = before
-    logging.getLogger().setLevel(before[1])
 
 
 def lines_of(file: AuditFile) -> list[dict[str, object]]:
@@ -94,7 +84,6 @@ def test_whoever_counts_is_told_of_each_event_once(tmp_path):
     assert told == [(AuditEvent.SESSION_EXPIRED, "contoso", "session_timeout")] * 2
 
 
-@pytest.mark.usefixtures("_as_before")
 def test_no_level_of_the_log_hides_an_event():
     stream = io.StringIO()
     logs.configure(level="error", log_format="json", stream=stream)
@@ -104,7 +93,6 @@ def test_no_level_of_the_log_hides_an_event():
     assert json.loads(line)["event"] == "signed_in"
 
 
-@pytest.mark.usefixtures("_as_before")
 def test_a_line_in_the_log_reads_as_one_in_the_file(tmp_path):
     stream = io.StringIO()
     logs.configure(log_format="json", stream=stream)

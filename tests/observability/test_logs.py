@@ -13,12 +13,8 @@ JWT = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhbGljZSJ9.c2lnbmF0dXJl"
 @pytest.fixture
 def lines():
     stream = io.StringIO()
-    before = logging.getLogger().handlers[:], logging.getLogger().level
     logs.configure(log_format="json", stream=stream)
-    yield lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
-    structlog.reset_defaults()
-    logging.getLogger().handlers[:], _ = before
-    logging.getLogger().setLevel(before[1])
+    return lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
 
 
 @pytest.mark.parametrize(

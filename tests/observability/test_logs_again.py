@@ -1,20 +1,9 @@
 import io
 import json
-import logging
 
-import pytest
 import structlog
 
 from proxy.observability import logs
-
-
-@pytest.fixture(autouse=True)
-def _as_before():
-    before = logging.getLogger().handlers[:], logging.getLogger().level
-    yield
-    structlog.reset_defaults()
-    logging.getLogger().handlers[:], _ = before
-    logging.getLogger().setLevel(before[1])
 
 
 def lines(stream: io.StringIO) -> list[dict[str, str]]:

@@ -1,6 +1,5 @@
 import contextlib
 import logging
-import sys
 from collections import Counter
 from dataclasses import replace
 from urllib.parse import quote
@@ -47,21 +46,13 @@ def logged(caplog):
         events.append(repr(event))
         raise structlog.DropEvent
 
-    def forget_what_they_were_bound_to():
-        for name, module in list(sys.modules.items()):
-            if name.startswith("proxy.") and hasattr(module, "log"):
-                vars(module.log).pop("bind", None)
-
-    forget_what_they_were_bound_to()
     structlog.configure(
         processors=[structlog.contextvars.merge_contextvars, structlog.processors.format_exc_info, keep],
         wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG),
         cache_logger_on_first_use=False,
     )
     caplog.set_level(logging.DEBUG)
-    yield lambda: [*events, *(record.getMessage() for record in caplog.records)]
-    structlog.reset_defaults()
-    forget_what_they_were_bound_to()
+    return lambda: [*events, *(record.getMessage() for record in caplog.records)]
 
 
 @pytest.fixture
