@@ -13,7 +13,8 @@ from proxy.edge.client import Awaits, Client, Pause
 from proxy.edge.fast import FastExchange
 from proxy.edge.full import FullLane
 from proxy.edge.head import Head, bodyless, judge_beginning, read_head, read_request_line, without_upgrade
-from proxy.edge.known import Asked, Known
+from proxy.edge.known import Known
+from proxy.edge.plan import Plan
 from proxy.edge.refusal import refusal
 from proxy.edge.rules import Pool
 from proxy.errors import RequestRefused
@@ -146,21 +147,22 @@ class EdgeConnection(Client):
         started = time.monotonic()
         server = self.server
         rules = server.rules()
-        line_end = data.find(b"\r\n", 0, end + 2)
-        line, block, raw, rest = data[:line_end], data[line_end:end], data[: end + 4], data[end + 4 :]
+        raw, rest = data[: end + 4], data[end + 4 :]
+        plan = self._known.plan(rules, raw)
+        if plan is not None and (left := self._fast(plan, rest, started)) is not None:
+            return left
+        line_end = raw.find(b"\r\n")
+        line, block = raw[:line_end], raw[line_end:end]
         parts = line.split(b" ")
         method = _METHODS.get(parts[0])
         if method is not None and len(parts) == _PARTS and parts[2] == b"HTTP/1.1":
             target = parts[1]
             shape = self._known.see(rules, block)
             head = shape.head
-            if server.has_fast_lane and shape.fast:
-                whole = _whole_body(head, rest)
-                exchange = self._known.fast(rules, shape, Asked(method, target, raw, whole, started))
-                if exchange is not None:
-                    self._exchange = exchange
-                    self._expect(head, is_here=whole is not None)
-                    return rest[len(whole) :] if whole else rest
+            if plan is None and server.has_fast_lane and shape.fast:
+                plan = self._known.make_plan(rules, shape, method, target, raw)
+                if plan is not None and (left := self._fast(plan, rest, started)) is not None:
+                    return left
         else:
             named, target, version = read_request_line(line)
             method = named.decode("latin-1")
@@ -170,6 +172,16 @@ class EdgeConnection(Client):
         self._expect(head, is_here=False)
         self.full_lane(raw)
         return rest
+
+    def _fast(self, plan: Plan, rest: bytes, started: float) -> bytes | None:
+        """Take a request into the fast lane; what stands behind what was taken, None where it is the full lane's."""
+        whole = _whole_body(plan.head, rest)
+        exchange = self._known.begin(plan, whole, started)
+        if exchange is None:
+            return None
+        self._exchange = exchange
+        self._expect(plan.head, is_here=whole is not None)
+        return rest[len(whole) :] if whole else rest
 
     def _expect(self, head: Head, *, is_here: bool) -> None:
         """The request's body is next, if there is one and it is not here; else it is our turn."""

@@ -7,23 +7,20 @@ sent twice; else with what went wrong, which the full lane puts into words.
 import asyncio
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import structlog
 
 from proxy.edge.client import Pause
-from proxy.edge.rules import Route, Shape
+from proxy.edge.plan import Plan
 from proxy.errors import RequestRefused, UpstreamBroken, UpstreamError
 from proxy.gateway.connection import Foregone
 from proxy.gateway.framing import AnswerFraming
 from proxy.gateway.handler import Gateway
-from proxy.gateway.judgement import Credentials, Judged
+from proxy.gateway.judgement import Judged
 from proxy.gateway.streams import Cut
-from proxy.gateway.upstream import AnswerHead, RequestHead, UpstreamConnection, UpstreamStream
+from proxy.gateway.upstream import AnswerHead, UpstreamConnection, UpstreamStream
 from proxy.gateway.upstream.answer import Headers
-from proxy.gateway.upstream.request import IDEMPOTENT
-from proxy.model.request import RequestFacts
 
 if TYPE_CHECKING:
     from proxy.edge.connection import EdgeConnection
@@ -33,24 +30,11 @@ log = structlog.get_logger("gateway")
 _CLIENT_GONE = 499
 
 
-@dataclass(frozen=True, slots=True)
-class Passing:
-    """A request that may pass. `raw`: its head as it came, for the full lane; `started`: `time.monotonic`.
-
-    `credentials`: by which a stream that stays open is judged again.
-    """
-
-    shape: Shape
-    route: Route
-    facts: RequestFacts
-    judged: Judged
-    credentials: Credentials
-    raw: bytes
-    started: float
-
-
 class FastExchange:
-    """A `Receiver` of the upstream's answer, and who hears of the client meanwhile."""
+    """A `Receiver` of the upstream's answer, and who hears of the client meanwhile.
+
+    `judged`: that it may pass. `started`: `time.monotonic`.
+    """
 
     __slots__ = (
         "_body_open",
@@ -60,50 +44,36 @@ class FastExchange:
         "_framing",
         "_gateway",
         "_is_over",
-        "_passing",
-        "_retryable",
+        "_judged",
+        "_plan",
         "_sent_at",
+        "_started",
         "_status",
         "_unsent",
     )
 
-    def __init__(self, client: "EdgeConnection", passing: Passing) -> None:
+    def __init__(
+        self, client: "EdgeConnection", plan: Plan, judged: Judged, connection: UpstreamConnection, started: float
+    ) -> None:
         self._client = client
-        self._passing = passing
-        self._connection: UpstreamConnection
+        self._plan = plan
+        self._judged = judged
+        self._connection = connection
+        self._started = started
         self._gateway: Gateway
         self._framing: AnswerFraming | None = None
         self._unsent = b""
         self._status = _CLIENT_GONE
         self._forget: Callable[[], None] | None = None
-        self._body_open = self._retryable = self._is_over = False
+        self._body_open = self._is_over = False
 
-    def begin(self, connection: UpstreamConnection, method: bytes, lines: bytes, body: bytes | None) -> None:
-        """Send the head, and the whole body where it is here; None: it follows. Raises UpstreamBroken, nothing sent.
-
-        `lines`: the header lines that go upstream, without those of the body's framing.
-        """
-        head = self._passing.shape.head
-        target = self._passing.facts.target.encode("latin-1")
-        framed = b"" if head.length is None else b"Content-Length: %d\r\n" % head.length
-        if head.chunked:
-            framed = b"Transfer-Encoding: chunked\r\n"
+    def begin(self, body: bytes | None) -> None:
+        """Send the head, and the whole body where it is here; None: it follows. Raises UpstreamBroken, nothing sent."""
+        session, connection = self._judged.session, self._connection
         self._body_open = body is None
-        self._retryable = method in IDEMPOTENT and not head.length and not head.chunked
-        self._connection = connection
         self._sent_at = time.monotonic()
-        connection.begin(
-            RequestHead(
-                b"%b %b HTTP/1.1\r\n%b%b\r\n" % (method, target, lines, framed),
-                is_head=method == b"HEAD",
-                retryable=self._retryable,
-                chunked=head.chunked,
-                content_length=head.length,
-            ),
-            self,
-            body or b"",
-            sent=body is not None,
-        )
+        head = self._plan.sent(None if session is None else session.principal)
+        connection.begin(head, self, body or b"", sent=body is not None)
         self._gateway = self._client.server.current.enter()
         if self._client.is_writing_paused:
             connection.pause()
@@ -161,25 +131,32 @@ class FastExchange:
 
     def start(self, head: AnswerHead) -> None:
         """The final head."""
-        self._status = head.status
-        passing = self._passing
-        way = passing.route.way
-        way.pool.went(self._connection, None)
-        keep_alive = passing.shape.head.keep_alive and not self._client.draining and not self._body_open
-        framing, is_stream = way.framing(head, keep_alive=keep_alive)
-        self._framing = framing
+        framing, is_stream = self._framing_of(head)
         if is_stream:
+            plan = self._plan
             self._forget = self._client.server.streams.add(
-                passing.judged.session,
-                way.organization,
-                passing.credentials,
-                self._on_cut,
-                passing.facts.client_address,
+                self._judged.session, plan.way.organization, plan.credentials, self._on_cut, plan.facts.client_address
             )
         if framing.states_length:
             self._unsent = framing.head
         else:
             self._client.write(framing.head)
+
+    def _framing_of(self, head: AnswerHead) -> tuple[AnswerFraming, bool]:
+        self._status = head.status
+        plan = self._plan
+        plan.way.pool.went(self._connection, None)
+        keep_alive = plan.head.keep_alive and not self._client.draining and not self._body_open
+        framing, is_stream = plan.way.framing(head, keep_alive=keep_alive)
+        self._framing = framing
+        return framing, is_stream
+
+    def answered(self, head: AnswerHead, body: bytes) -> None:
+        """The answer came whole."""
+        framing, _ = self._framing_of(head)
+        self._client.write(framing.head + (framing.piece(body) if body else b"") + framing.last)
+        self._close()
+        self._client.finished(keep_alive=framing.keep_alive)
 
     def data(self, piece: bytes) -> None:
         """A piece of the body."""
@@ -212,13 +189,13 @@ class FastExchange:
         """The answer will not become whole."""
         if self._is_answered:
             self._cut(str(error))
-        elif self._retryable and isinstance(error, UpstreamBroken) and not self._connection.heard:
+        elif self._plan.is_retryable and isinstance(error, UpstreamBroken) and not self._connection.heard:
             # An idle connection that was closed as it was taken: what may be sent twice is begun anew.
-            self._client.full_lane(self._passing.raw)
+            self._client.full_lane(self._plan.raw)
             self._leave()
         else:
             if self._framing is None:
-                self._passing.route.way.pool.went(self._connection, error)
+                self._plan.way.pool.went(self._connection, error)
             self._give_to_full_lane(error)
 
     # inside
@@ -229,7 +206,7 @@ class FastExchange:
 
     def _cut(self, why: str) -> None:
         # The client must not take what it has for the whole.
-        log.warning("answer_cut", organization=self._passing.route.way.organization.name, error=why)
+        log.warning("answer_cut", organization=self._plan.way.organization.name, error=why)
         self._close()
         self._client.cut()
 
@@ -239,16 +216,10 @@ class FastExchange:
         self._client.cut()
 
     def _give_to_full_lane(self, error: UpstreamError | RequestRefused) -> None:
-        passing = self._passing
-        foregone = Foregone(
-            passing.facts,
-            passing.route.way.organization,
-            passing.judged.decision,
-            error,
-            passing.started,
-            time.monotonic() - self._sent_at,
-        )
-        self._client.fail(passing.raw, foregone)
+        plan, upstream_seconds = self._plan, time.monotonic() - self._sent_at
+        decision = self._judged.decision
+        foregone = Foregone(plan.facts, plan.way.organization, decision, error, self._started, upstream_seconds)
+        self._client.fail(plan.raw, foregone)
         self._leave()
 
     def _leave(self) -> None:
@@ -263,14 +234,13 @@ class FastExchange:
             return
         self._leave()
         ended = time.monotonic()
-        passing = self._passing
-        facts, organization = passing.facts, passing.route.way.organization.name
-        seconds, upstream_seconds = ended - passing.started, ended - self._sent_at
+        facts, organization = self._plan.facts, self._plan.way.organization.name
+        seconds, upstream_seconds = ended - self._started, ended - self._sent_at
         self._gateway.metrics.request(organization, "forward", self._status, seconds, upstream_seconds)
         self._client.server.requests.add(
             (
                 ended,
-                passing.judged.decision.reason,
+                self._judged.decision.reason,
                 organization,
                 facts.kind,
                 facts.method,

@@ -1,22 +1,20 @@
-"""What is known of one client from its last request: enough to see at a glance that the next one is like it.
+"""What is known of one client from its last requests: enough to see at a glance that the next one is like them.
 
-A browser sends the same lines again and again. Nothing of this outlives the connection, and nothing of it decides:
-whether the session lives is asked anew on every request.
+A browser sends the same lines again and again, and a page that polls the same head. Nothing of this outlives the
+connection, and nothing of it decides: whether the session lives is asked anew on every request.
 """
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from proxy.edge.fast import FastExchange, Passing
+from proxy.edge.fast import FastExchange
 from proxy.edge.head import Fields
+from proxy.edge.plan import Plan
 from proxy.edge.rules import Route, Rules, Shape, lines_of
 from proxy.errors import RequestRefused, UpstreamBroken
 from proxy.gateway.headers import forwarded, without_our_cookies
 from proxy.gateway.judgement import Credentials, credentials_of
-from proxy.gateway.upstream.request import IDEMPOTENT
 from proxy.model.organization import Organization
 from proxy.model.request import RequestFacts
-from proxy.model.session import Session
 from proxy.policy.peer import Peer, apparent_peer
 
 if TYPE_CHECKING:
@@ -24,20 +22,7 @@ if TYPE_CHECKING:
 
 _FIELD_VALUE = b"\t" + bytes(range(0x20, 0x7F)) + bytes(range(0x80, 0x100))
 _COOKIE, _COOKIE_LOWER = b"\r\nCookie: ", b"\r\ncookie: "
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A request as it came: `raw` its head, `body` the whole of it or None where it follows.
-
-    `started`: `time.monotonic`.
-    """
-
-    method: str
-    target: bytes
-    raw: bytes
-    body: bytes | None
-    started: float
+_MOST_PLANS, _LONGEST_PLANNED = 8, 4096
 
 
 class Known:
@@ -46,6 +31,7 @@ class Known:
     def __init__(self, client: "EdgeConnection") -> None:
         self._client = client
         self._rules: Rules | None = None
+        self._plans: dict[bytes, Plan] = {}
         # The peer, by the Host it named; by the whole head where that names hops which count.
         self._peer_of: object = None
         self._peer: Peer
@@ -80,51 +66,64 @@ class Known:
             self._value = value
         return rules.shape(block[:start] + block[end:], cookie=True)
 
-    def fast(self, rules: Rules, shape: Shape, asked: Asked) -> FastExchange | None:
-        """Begin a request in the fast lane; None: it is the full lane's, and nothing has happened.
+    def plan(self, rules: Rules, raw: bytes) -> Plan | None:
+        """The plan of a head that came before, byte for byte; None where none is remembered."""
+        plan = self._plans.get(raw)
+        return plan if plan is not None and plan.rules is rules else None
 
-        Raises RequestRefused(400).
-        """
+    def make_plan(self, rules: Rules, shape: Shape, method: str, target: bytes, raw: bytes) -> Plan | None:
+        """The plan of a request; None: it is the full lane's. Raises RequestRefused(400)."""
         try:
             self._know_peer(rules, shape)
         except RequestRefused:
             return None
-        route = rules.route(self._peer.host, asked.target, asked.method)
+        route = rules.route(self._peer.host, target, method)
         if route is None or not self._know_cookie(rules, route):
             return None
-        if self._has_form and asked.method == "POST":
+        if self._has_form and method == "POST":
             return None  # it may be the one that has a kept form sent on
-        session: Session | None = None
-        if not route.is_anonymous:
-            session = rules.copy_of(self._key) if self._key else None
+        before, behind = shape.lines(route.way)
+        plan = Plan(
+            rules,
+            raw,
+            shape.head,
+            route.way,
+            self._facts_of(shape, route, method),
+            self._credentials,
+            b"" if route.is_anonymous else self._key,
+            route.is_anonymous,
+            b"%b %b HTTP/1.1\r\n%b%b%b%b" % (method.encode(), target, before, self._cookie_line, behind, self._hops),
+        )
+        if shape.is_remembered and len(raw) <= _LONGEST_PLANNED:
+            if len(self._plans) >= _MOST_PLANS:
+                self._plans.clear()
+            self._plans[raw] = plan
+        return plan
+
+    def begin(self, plan: Plan, body: bytes | None, started: float) -> FastExchange | None:
+        """Begin a request in the fast lane; None: it is the full lane's, and nothing has happened.
+
+        `body`: the whole of it, or None where it follows. `started`: `time.monotonic`.
+        """
+        client, way, facts = self._client, plan.way, plan.facts
+        session = None
+        if not plan.is_anonymous:
+            session = plan.rules.copy_of(plan.key) if plan.key else None
             if session is None:
                 return None
-        return self._begin(rules, shape, route, session, asked)
-
-    def _begin(
-        self, rules: Rules, shape: Shape, route: Route, session: Session | None, asked: Asked
-    ) -> FastExchange | None:
-        client, way, method = self._client, route.way, asked.method
-        facts = self._facts_of(shape, route, method)
         if way.transform is not None and way.transform.may_change(facts, way.organization, session):
             return None
-        named = method.encode()
-        connection = way.pool.lend(client, retryable=asked.body == b"" and named in IDEMPOTENT)
+        connection = way.pool.lend(client, retryable=plan.is_retryable)
         if connection is None:
             return None
-        judged = rules.judge(facts, way.organization, session, self._credentials)
+        judged = plan.rules.judge(facts, way.organization, session, plan.credentials)
         if judged is None:
             connection.give_back()
             return None
-        before, behind = shape.lines(way)
-        lines = before + self._cookie_line + behind + self._hops
-        if judged.session is not None:
-            lines += way.identity(judged.session.principal)
         client.uses(way.pool)
-        passing = Passing(shape, route, facts, judged, self._credentials, asked.raw, asked.started)
-        exchange = FastExchange(client, passing)
+        exchange = FastExchange(client, plan, judged, connection, started)
         try:
-            exchange.begin(connection, named, lines, asked.body)
+            exchange.begin(body)
         except UpstreamBroken:
             return None
         return exchange

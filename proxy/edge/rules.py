@@ -98,7 +98,8 @@ class Way:
 class Shape:
     """A head without its request line and the value of its cookie line.
 
-    `fast`: nothing in it is for the full lane alone. `forwarding`: it names hops, which count for trusted proxies.
+    `fast`: nothing in it is for the full lane alone. `is_remembered`: another request may have the same. `forwarding`:
+    it names hops, which count for trusted proxies.
     `kinds`: by method and whether the path is an API's. `passing`: by organization, the lines before the cookie's and
     behind it that go upstream.
     """
@@ -109,6 +110,7 @@ class Shape:
     host: str
     user_agent: str
     browser: str
+    is_remembered: bool = False
     kinds: dict[tuple[str, bool], tuple[RequestKind, bool]] = field(default_factory=dict)
     passing: dict[str, tuple[bytes, bytes]] = field(default_factory=dict)
 
@@ -175,6 +177,7 @@ class Rules:
             if len(self._shapes) >= _MOST_SHAPES:
                 self._shapes.clear()
             self._shapes[block] = shape
+            shape.is_remembered = True
         return shape
 
     def judge_target(self, target: bytes, method: str) -> str:

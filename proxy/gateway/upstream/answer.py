@@ -139,7 +139,17 @@ class AnswerReader:
 
     def feed(self, data: bytes) -> None:
         """Bytes as they came. Raises UpstreamBroken; from then on the answer is lost."""
-        if self._parser is None or (self._is_fresh and self._feed_known(data)):
+        known = self.known(data)
+        if known is None:
+            self._parse(data)
+            return
+        head, body = known
+        self._sink.answer_head(head)
+        if body:
+            self._data(body)
+
+    def _parse(self, data: bytes) -> None:
+        if self._parser is None:
             return
         if self._is_fresh:
             self._first = data
@@ -163,20 +173,25 @@ class AnswerReader:
         if self.done and self._asked_head:
             self._parser = None  # llhttp cannot be told that a HEAD's answer ends with its head
 
-    def _feed_known(self, data: bytes) -> bool:
-        """A whole answer whose head is, byte for byte, one that was read and judged before."""
+    def known(self, data: bytes) -> tuple[AnswerHead, bytes] | None:
+        """Head and body of an answer that is whole, and whose head is, byte for byte, one that was judged before.
+
+        Nobody is told of it: it is the caller's. None where `feed` is to read it.
+        """
+        if not self._is_fresh or self._parser is None:
+            return None
         end = data.find(b"\r\n\r\n") + 4
         head = _KNOWN.get(data[:end]) if end > 3 else None  # noqa: PLR2004 - 3 is «not found»
-        if head is None or len(data) < end + (length := head.content_length or 0):
-            return False
+        if head is None:
+            return None
+        whole = end + (head.content_length or 0)
+        if len(data) < whole:
+            return None
         self._is_fresh = False
         self.head = head
-        self._sink.answer_head(head)
-        if length:
-            self._data(data[end : end + length])
         self.done = True
-        self.surplus = len(data) > end + length
-        return True
+        self.surplus = len(data) > whole
+        return head, data[end:whole]
 
     def _remember(self, head: AnswerHead) -> None:
         """So that the next answer with such a head need not be read again."""

@@ -206,14 +206,20 @@ class UpstreamConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Bytes of the answer, of a tunnel, or ones that nobody asked for."""
-        if self._tunnel is not None:
-            self._tunnel.received(data)
-            return
-        if self._receiver is None:
-            self.abort()  # nobody asked: whatever it is, it must not answer the next request
+        receiver = self._receiver
+        if receiver is None:
+            if self._tunnel is not None:
+                self._tunnel.received(data)
+            else:
+                self.abort()  # nobody asked: whatever it is, it must not answer the next request
             return
         self.heard = True
         reader = self._reader
+        known = reader.known(data) if self._sent else None
+        if known is not None:
+            self._release()
+            receiver.answered(*known)
+            return
         try:
             reader.feed(data)
         except UpstreamBroken as error:
@@ -286,16 +292,20 @@ class UpstreamConnection(asyncio.Protocol):
 
     def _finished(self) -> None:
         """Back to the pool before the receiver hears: its next request, or one that waits, may have it at once."""
-        receiver, self._receiver = self._receiver, None
-        reader, head, trailers = self._reader, self._reader.head, self._reader.trailers
+        receiver, trailers = self._receiver, self._reader.trailers
+        self._release()
+        if receiver is not None:
+            receiver.end(trailers)
+
+    def _release(self) -> None:
+        self._receiver = None
+        reader, head = self._reader, self._reader.head
         if self.closed or head is None or not head.keep_alive or reader.surplus or not self._sent:
             self.abort()
         else:
             if self._paused:
                 self.resume()
             self._home.freed(self)
-        if receiver is not None:
-            receiver.end(trailers)
 
     def _switched(self) -> None:
         receiver, self._receiver = self._receiver, None

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 class Receiver(Protocol):
     """Who takes one answer as it comes, called from the event loop.
 
-    Exactly one of `end`, `switched` and `broken` comes last. Until then `UpstreamConnection.abort` gives the answer up
-    (nothing is called any more), `pause` and `resume` hold its body back.
+    Exactly one of `end`, `answered`, `switched` and `broken` comes last. Until then `UpstreamConnection.abort` gives
+    the answer up (nothing is called any more), `pause` and `resume` hold its body back.
     """
 
     def interim(self, status: int, headers: Headers) -> None:
@@ -28,6 +28,9 @@ class Receiver(Protocol):
 
     def end(self, trailers: Headers) -> None:
         """The answer is whole; the connection is already somebody else's."""
+
+    def answered(self, head: AnswerHead, body: bytes) -> None:
+        """An answer that came whole, in the place of `start`, `data` and `end`; the request was sent in full."""
 
     def switched(self, head: AnswerHead, tunnel: UpstreamStream) -> None:
         """A 101 came; the connection is a raw tunnel now and the receiver's own."""

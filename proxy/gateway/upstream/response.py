@@ -20,7 +20,7 @@ Interim = Callable[[int, Headers], None]
 class UpstreamResponse:
     """One answer. Its holder reads it to the end or calls `close`, always: an open one keeps its connection.
 
-    A `Receiver`: the connection calls `interim`, `start`, `data`, `end`, `switched` and `broken`.
+    A `Receiver`: the connection calls `interim`, `start`, `data`, `end`, `answered`, `switched` and `broken`.
     """
 
     __slots__ = (
@@ -188,6 +188,14 @@ class UpstreamResponse:
         self.trailers = trailers
         self._ended = True
         self._stop_body()
+        self._wake()
+
+    def answered(self, head: AnswerHead, body: bytes) -> None:
+        """See `Receiver`."""
+        self.head = head
+        if body:
+            self._pieces.append(body)
+        self._ended = True
         self._wake()
 
     def switched(self, head: AnswerHead, tunnel: UpstreamStream) -> None:

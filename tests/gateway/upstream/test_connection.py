@@ -27,6 +27,12 @@ class Told:
         self.heard.append(("end", trailers))
         self.over.set()
 
+    def answered(self, head, body):
+        self.start(head)
+        if body:
+            self.data(body)
+        self.end(())
+
     def switched(self, head, _stream):
         self.heard.append(("switched", head.status))
         self.over.set()
