@@ -147,7 +147,7 @@ class FastExchange:
         plan = self._plan
         plan.way.pool.went(self._connection, None)
         keep_alive = plan.head.keep_alive and not self._client.draining and not self._body_open
-        framing, is_stream = plan.way.framing(head, keep_alive=keep_alive)
+        framing, is_stream = plan.way.framings.of(head, http_11=True, keep_alive=keep_alive)
         self._framing = framing
         return framing, is_stream
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from proxy.edge.fast import FastExchange
 from proxy.edge.head import Fields
 from proxy.edge.plan import Plan
-from proxy.edge.rules import Route, Rules, Shape, lines_of
+from proxy.edge.rules import Route, Rules, Shape
 from proxy.errors import RequestRefused, UpstreamBroken
-from proxy.gateway.headers import forwarded, without_our_cookies
+from proxy.gateway.headers import forwarded, lines_of, without_our_cookies
 from proxy.gateway.judgement import Credentials, credentials_of
 from proxy.model.organization import Organization
 from proxy.model.request import RequestFacts

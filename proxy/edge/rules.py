@@ -12,12 +12,10 @@ from typing import Protocol
 from proxy.edge.bounds import Bounds
 from proxy.edge.head import Head, read_head
 from proxy.errors import RequestRefused, UpstreamError
-from proxy.gateway.forward import is_event_stream
-from proxy.gateway.framing import AnswerFraming
 from proxy.gateway.handler import Gateway
-from proxy.gateway.headers import UpstreamHeaders
+from proxy.gateway.headers import UpstreamHeaders, lines_of
 from proxy.gateway.judgement import Judged
-from proxy.gateway.upstream import AnswerHead, UpstreamConnection
+from proxy.gateway.upstream import UpstreamConnection
 from proxy.model.organization import Organization
 from proxy.model.principal import Principal
 from proxy.model.request import RequestKind
@@ -30,8 +28,6 @@ from proxy.policy.target import judge_target
 HTTP_11 = (1, 1)
 _MOST_SHAPES, _LONGEST_SHAPE = 2048, 4096
 _MOST_ROUTES, _LONGEST_TARGET = 8192, 512
-_MOST_IDENTITIES = 100_000
-_MOST_FRAMINGS = 256
 # A request with one of these is the full lane's: it carries credentials or wants more than an answer.
 _FULL_LANE = ("authorization", "proxy-authorization", "upgrade", "expect")
 _FORWARDING = ("forwarded", "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host")
@@ -61,37 +57,14 @@ class Way:
         transform = gateway.forwarder.transform
         # None where no answer is ever changed, which costs nothing to ask.
         self.transform = transform if transform is not None and transform.acts_for(organization) else None
-        # By the principal's object, which each entry holds: so no other can come to have its id meanwhile.
-        self._identities: dict[int, tuple[Principal, bytes]] = {}
-        # Likewise by the answer's head: readers give the same object for the same bytes.
-        self._framings: dict[tuple[int, bool], tuple[AnswerHead, AnswerFraming, bool]] = {}
+        self.framings = gateway.forwarder.framings
 
     def identity(self, principal: Principal) -> bytes:
         """The lines that say whose request it is."""
-        known = self._identities.get(id(principal))
-        if known is not None and known[0] is principal:
-            return known[1]
-        ours, left_out = self.headers.identity(principal)
+        lines, left_out = self.headers.identity(principal)
         if left_out:
             self._gateway.forwarder.tell_left_out(self.organization, left_out)
-        if len(self._identities) >= _MOST_IDENTITIES:
-            del self._identities[next(iter(self._identities))]
-        lines = lines_of(ours)
-        self._identities[id(principal)] = (principal, lines)
         return lines
-
-    def framing(self, head: AnswerHead, *, keep_alive: bool) -> tuple[AnswerFraming, bool]:
-        """How an answer goes to a client of HTTP/1.1, and whether it is a stream of events."""
-        known = self._framings.get((id(head), keep_alive))
-        if known is not None and known[0] is head:
-            return known[1], known[2]
-        hsts = self._gateway.forwarder.hsts
-        framing = AnswerFraming(head, http_11=True, keep_alive=keep_alive, hsts=hsts)
-        is_stream = is_event_stream(head.headers)
-        if len(self._framings) >= _MOST_FRAMINGS:
-            self._framings.clear()
-        self._framings[id(head), keep_alive] = head, framing, is_stream
-        return framing, is_stream
 
 
 @dataclass(slots=True, eq=False)
@@ -220,8 +193,3 @@ class Rules:
             headers, pool = forwarder.headers[organization.name], forwarder.pools[organization.name]
             way = self._ways[organization.name] = Way(organization, headers, pool, self.gateway)
         return way
-
-
-def lines_of(headers: list[tuple[bytes, bytes]]) -> bytes:
-    """Header lines, each with its end."""
-    return b"".join([b"%b: %b\r\n" % header for header in headers])

@@ -8,7 +8,7 @@ import structlog
 from aiohttp import web
 
 from proxy.errors import RequestRefused, UpstreamError
-from proxy.gateway.framing import AnswerFraming, with_strict_transport
+from proxy.gateway.framing import Framings, with_strict_transport
 from proxy.gateway.headers import RawHeaders, UpstreamHeaders, from_upstream
 from proxy.gateway.judgement import Credentials
 from proxy.gateway.ports import AnswerChange, AnswerTransform, RequestChange
@@ -75,6 +75,7 @@ class Forwarder:
         self.pools = pools
         self.streams = streams
         self.hsts = hsts
+        self.framings = Framings(hsts)
         self.transform = transform
         self._told: set[tuple[str, str]] = set()
 
@@ -146,17 +147,16 @@ class Forwarder:
     ) -> web.StreamResponse:
         request = passage.request
         connection = connection_of(request)
-        framing = AnswerFraming(
-            changed_head(response, change) if change else response,
+        framing, is_stream = self.framings.of(
+            changed_head(response, change) if change else response.known_head,
             http_11=is_http_11(request),
             # What stands behind a head with `Upgrade` may be another protocol's bytes: never another request's.
             keep_alive=request.keep_alive
             and not connection.draining
             and "Upgrade" not in request.headers
             and response.request_sent,
-            hsts=self.hsts,
         )
-        forget = self._watch(passage, response)
+        forget = self._watch(passage, response) if is_stream else _nothing
         out = Outgoing(request)
         try:
             await (relay_changed(out, response, framing, change) if change else relay(out, response, framing))
@@ -173,8 +173,6 @@ class Forwarder:
 
     def _watch(self, passage: Passage, response: UpstreamResponse) -> Callable[[], None]:
         """Event streams last as long as a WebSocket does, and end with the session as one does."""
-        if not is_event_stream(response.headers):
-            return lambda: None
 
         def on_cut(_why: Cut) -> None:
             response.close()
@@ -198,6 +196,10 @@ class Forwarder:
         finally:
             forget()
         return Written(response.status, keep_alive=False)
+
+
+def _nothing() -> None:
+    """What is to be forgotten of an answer that nobody watches."""
 
 
 def _as_posted(headers: RawHeaders, form: HeldForm) -> RawHeaders:
@@ -235,10 +237,3 @@ async def _pieces(request: web.Request) -> AsyncIterator[bytes]:
         if not piece:
             return
         yield piece
-
-
-def is_event_stream(headers: RawHeaders) -> bool:
-    """Whether an answer with these lasts as long as somebody listens."""
-    return any(
-        name.lower() == b"content-type" and value.lower().startswith(b"text/event-stream") for name, value in headers
-    )

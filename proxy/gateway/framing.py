@@ -1,13 +1,10 @@
 """How an upstream's answer is framed towards the client, whatever framed it on its way to us (RFC 9112, section 6)."""
 
-from typing import TypeAlias
-
-from proxy.gateway.headers import RawHeader, from_upstream
-from proxy.gateway.upstream import AnswerHead, Framing, UpstreamResponse
+from proxy.gateway.headers import RawHeader, RawHeaders, from_upstream
+from proxy.gateway.upstream import AnswerHead, Framing
 from proxy.gateway.written import head_bytes
 
-Answer: TypeAlias = AnswerHead | UpstreamResponse
-
+_MOST_FRAMINGS = 256
 _NO_CONTENT = 204
 _STRICT_TRANSPORT = b"strict-transport-security"
 
@@ -34,7 +31,7 @@ class AnswerFraming:
     so that its first piece may go out together with the head. `hsts`: see `with_strict_transport`.
     """
 
-    def __init__(self, response: Answer, *, http_11: bool, keep_alive: bool, hsts: int | None = None) -> None:
+    def __init__(self, response: AnswerHead, *, http_11: bool, keep_alive: bool, hsts: int | None = None) -> None:
         headers = with_strict_transport(from_upstream(response.headers), hsts)
         if response.status == _NO_CONTENT:
             headers = [header for header in headers if header[0].lower() != b"content-length"]
@@ -59,3 +56,35 @@ class AnswerFraming:
     def piece(self, data: bytes) -> bytes:
         """A piece of the body, not empty."""
         return b"%x\r\n%b\r\n" % (len(data), data) if self._chunked else data
+
+
+class Framings:
+    """How answers go to clients, and whether they are streams of events; remembered by the very head that came.
+
+    Readers of answers give the same head for the same bytes, and applications say the same again and again.
+    """
+
+    def __init__(self, hsts: int | None) -> None:
+        self._hsts = hsts
+        # Each entry holds its head, so that no other can come to have its id meanwhile.
+        self._known: dict[tuple[int, bool, bool], tuple[AnswerHead, AnswerFraming, bool]] = {}
+
+    def of(self, head: AnswerHead, *, http_11: bool, keep_alive: bool) -> tuple[AnswerFraming, bool]:
+        """See `AnswerFraming`."""
+        key = (id(head), http_11, keep_alive)
+        known = self._known.get(key)
+        if known is not None and known[0] is head:
+            return known[1], known[2]
+        framing = AnswerFraming(head, http_11=http_11, keep_alive=keep_alive, hsts=self._hsts)
+        is_stream = is_event_stream(head.headers)
+        if len(self._known) >= _MOST_FRAMINGS:
+            self._known.clear()
+        self._known[key] = head, framing, is_stream
+        return framing, is_stream
+
+
+def is_event_stream(headers: RawHeaders) -> bool:
+    """Whether an answer with these lasts as long as somebody listens."""
+    return any(
+        name.lower() == b"content-type" and value.lower().startswith(b"text/event-stream") for name, value in headers
+    )

@@ -37,6 +37,7 @@ from proxy.model.organization import Organization
 from proxy.model.request import RequestFacts, RequestKind
 from proxy.model.time import Instant, Seconds
 from proxy.observability.audit import Audit
+from proxy.observability.logs import drops_info
 from proxy.observability.metrics import Metrics
 from proxy.pages.reference import REFERENCE, make_reference
 from proxy.pages.render import Pages
@@ -308,6 +309,8 @@ class Gateway:
     def _log(self, request: web.Request, line: _Line, status: int) -> None:
         seconds, upstream = time.monotonic() - line.started, line.upstream_seconds
         self.metrics.request(line.organization, line.decision, status, seconds, upstream)
+        if drops_info():
+            return
         log.info(
             "request",
             decision=line.decision,

@@ -8,6 +8,8 @@ import re
 import string
 import unicodedata
 from collections.abc import Iterable, Sequence
+from enum import Enum, auto
+from functools import lru_cache
 from typing import TypeAlias
 from urllib.parse import urlsplit
 
@@ -37,6 +39,19 @@ _ENCODED_IN_VALUES = re.compile(r"[%,]|[^\x20-\x7e]|^ +| +$")
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
+class _Passes(Enum):
+    """What becomes of a client's header, by its name alone."""
+
+    AS_IT_IS = auto()
+    NOT = auto()
+    AS_HOST = auto()
+    WITHOUT_OUR_COOKIES = auto()
+
+
+_MOST_NAMES, _LONGEST_NAME = 1024, 64
+_MOST_IDENTITIES = 100_000
+
+
 class UpstreamHeaders:
     """The headers that one organization's upstream gets.
 
@@ -51,6 +66,9 @@ class UpstreamHeaders:
                 raise ValueError(f"{organization.name}: {name!r} is no header name; RFC 9110, section 5.1 says what is")
         self._claim_names = frozenset(name.encode().translate(_FOLD) for name in names)
         self._claims_to_headers = organization.claims_to_headers
+        self._judged: dict[bytes, _Passes] = {}
+        # By the principal's object, which each entry holds: so no other can come to have its id meanwhile.
+        self._identities: dict[int, tuple[Principal, bytes, tuple[str, ...]]] = {}
         self._host = (
             urlsplit(organization.upstream).netloc.encode() if organization.host_header is HostPolicy.UPSTREAM else None
         )
@@ -67,26 +85,44 @@ class UpstreamHeaders:
         kept += forwarded(facts)
         if principal is None:
             return kept, ()
-        ours, left_out = self.identity(principal)
-        return kept + ours, left_out
+        lines, left_out = self.identity(principal)
+        for line in lines.splitlines():
+            name, _, value = line.partition(b": ")
+            kept.append((name, value))
+        return kept, left_out
 
     def strip(self, raw: RawHeaders) -> list[RawHeader]:
         """What of a client's headers passes, in order."""
         named = _named_by_connection(raw)
         kept: list[RawHeader] = []
-        for name, value in raw:
-            folded = name.translate(_FOLD)
-            if _is_hop_by_hop(folded, named) or folded in _FRAMING or self._is_forgeable(folded):
+        judged = self._judged
+        for header in raw:
+            name, value = header
+            passes = judged.get(name) or self._judge(name)
+            if passes is _Passes.NOT or (named and name.translate(_FOLD) in named):
                 continue
-            if folded == b"host":
+            if passes is _Passes.AS_IT_IS:
+                kept.append(header)
+            elif passes is _Passes.AS_HOST:
                 kept.append((name, self._host or value))
-            elif folded == b"cookie":
+            else:
                 left = without_our_cookies(value)
                 if left is not None:
                     kept.append((name, left))
-            else:
-                kept.append((name, value))
         return kept
+
+    def _judge(self, name: bytes) -> _Passes:
+        """Remembered: clients send the same few names again and again."""
+        folded = name.translate(_FOLD)
+        if _is_hop_by_hop(folded, frozenset()) or folded in _FRAMING or self._is_forgeable(folded):
+            passes = _Passes.NOT
+        elif folded == b"host":
+            passes = _Passes.AS_HOST
+        else:
+            passes = _Passes.WITHOUT_OUR_COOKIES if folded == b"cookie" else _Passes.AS_IT_IS
+        if len(self._judged) < _MOST_NAMES and len(name) <= _LONGEST_NAME:
+            self._judged[name] = passes
+        return passes
 
     def _is_forgeable(self, folded: bytes) -> bool:
         return (
@@ -96,8 +132,19 @@ class UpstreamHeaders:
             or folded in self._claim_names
         )
 
-    def identity(self, principal: Principal) -> tuple[list[RawHeader], tuple[str, ...]]:
-        """Whose request it is, and the names of headers left out."""
+    def identity(self, principal: Principal) -> tuple[bytes, tuple[str, ...]]:
+        """The lines that say whose request it is, each with its end, and the names of headers left out."""
+        known = self._identities.get(id(principal))
+        if known is not None and known[0] is principal:
+            return known[1], known[2]
+        ours, left_out = self._identity(principal)
+        if len(self._identities) >= _MOST_IDENTITIES:
+            del self._identities[next(iter(self._identities))]
+        lines = lines_of(ours)
+        self._identities[id(principal)] = principal, lines, left_out
+        return lines, left_out
+
+    def _identity(self, principal: Principal) -> tuple[list[RawHeader], tuple[str, ...]]:
         wanted: list[tuple[str, Sequence[str]]] = [
             ("X-Forwarded-User", (principal.upn or principal.name,)),
             ("X-Forwarded-Email", (principal.email or "",)),
@@ -115,6 +162,11 @@ class UpstreamHeaders:
         return ours, tuple(left_out)
 
 
+def lines_of(headers: list[RawHeader]) -> bytes:
+    """Header lines, each with its end."""
+    return b"".join([b"%b: %b\r\n" % header for header in headers])
+
+
 def encode_values(values: Sequence[str]) -> str | None:
     """A list as one header value, ASCII: joined by commas; commas, `%`, blanks at either end and what is not ASCII are
     percent-encoded (UTF-8) within each value. None where a control character stands in one: nothing is then passed.
@@ -130,15 +182,19 @@ def _percent(found: re.Match[str]) -> str:
 
 def forwarded(facts: RequestFacts | Peer) -> list[RawHeader]:
     """`X-Forwarded-For`, `-Proto`, `-Host` and `Forwarded`: what the client used, as far as anyone trusted says."""
-    address = facts.client_address
+    return list(_forwarded(facts.client_address, facts.authority, facts.scheme))
+
+
+@lru_cache(maxsize=1024)
+def _forwarded(address: str, authority: str, scheme: str) -> tuple[RawHeader, ...]:
     node = f'"[{address}]"' if ":" in address else address
-    host = facts.authority if _TOKEN.fullmatch(facts.authority) else f'"{facts.authority}"'
-    return [
+    host = authority if _TOKEN.fullmatch(authority) else f'"{authority}"'
+    return (
         (b"X-Forwarded-For", address.encode()),
-        (b"X-Forwarded-Proto", facts.scheme.encode()),
-        (b"X-Forwarded-Host", facts.authority.encode()),
-        (b"Forwarded", f"for={node};host={host};proto={facts.scheme}".encode()),
-    ]
+        (b"X-Forwarded-Proto", scheme.encode()),
+        (b"X-Forwarded-Host", authority.encode()),
+        (b"Forwarded", f"for={node};host={host};proto={scheme}".encode()),
+    )
 
 
 def from_upstream(raw: RawHeaders) -> list[RawHeader]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import structlog
 
@@ -54,11 +54,11 @@ class Credentials:
     device: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Judged:
+class Judged(NamedTuple):
     """The decision, the session it speaks of if one is live, and the instant it was taken at.
 
-    `over`: the session that ended, now or before, where that is why.
+    `over`: the session that ended, now or before, where that is why. One is made for each request, and a frozen
+    dataclass takes four times as long to make.
     """
 
     decision: Decision

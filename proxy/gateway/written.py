@@ -1,8 +1,10 @@
 """Answers that go out as bytes: aiohttp's own response objects would add headers, framing and a content type."""
 
 import asyncio
+from typing import cast
 
 from aiohttp import web
+from aiohttp.http import StreamWriter
 
 from proxy.errors import ClaimsProxyError
 from proxy.gateway.connection import Connection
@@ -38,9 +40,12 @@ def connection_of(request: web.Request) -> Connection:
 
 async def send(request: web.Request, data: bytes) -> None:
     """Write to the client with back-pressure. Raises ClientGone."""
+    writer = cast("StreamWriter", request.writer)  # aiohttp's server makes no other
     try:
-        async with asyncio.timeout(CLIENT_IDLE_SECONDS):
-            await request.writer.write(data)
+        await writer.write(data, drain=False)
+        if connection_of(request).writing_paused:
+            async with asyncio.timeout(CLIENT_IDLE_SECONDS):
+                await writer.drain()
     except (ConnectionError, TimeoutError) as error:
         raise ClientGone(str(error)) from error
 

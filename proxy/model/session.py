@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias
 
 from proxy.model.binding import Binding, DeviceKey
 from proxy.model.principal import Principal
@@ -112,9 +112,11 @@ class Tombstone:
     ended_at: Instant
 
 
-@dataclass(frozen=True, slots=True)
-class Live:
-    """There is a session. `from_store`: read from the store for this very answer, not from the worker's own copy."""
+class Live(NamedTuple):
+    """There is a session. `from_store`: read from the store for this very answer, not from the worker's own copy.
+
+    One is made for each request, and a frozen dataclass takes four times as long to make.
+    """
 
     session: Session
     from_store: bool

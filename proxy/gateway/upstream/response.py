@@ -52,34 +52,41 @@ class UpstreamResponse:
         self.upgraded: UpstreamStream | None = None
 
     @property
+    def known_head(self) -> AnswerHead:
+        """The head, which is there once `started` was awaited."""
+        if self.head is None:
+            raise RuntimeError("no head yet: `started` was not awaited")
+        return self.head
+
+    @property
     def version(self) -> tuple[int, int]:
         """(1, 1) or (1, 0)."""
-        return self._known().version
+        return self.known_head.version
 
     @property
     def status(self) -> int:
         """200 to 999, or 101 where `upgraded` is set."""
-        return self._known().status
+        return self.known_head.status
 
     @property
     def reason(self) -> bytes:
         """The reason phrase as it came; may be empty."""
-        return self._known().reason
+        return self.known_head.reason
 
     @property
     def headers(self) -> Headers:
         """All fields, raw and in order, the hop-by-hop ones included: those are the caller's to remove."""
-        return self._known().headers
+        return self.known_head.headers
 
     @property
     def framing(self) -> Framing:
         """How the body's end is told; `Framing.NONE` has none, whatever the fields say."""
-        return self._known().framing
+        return self.known_head.framing
 
     @property
     def content_length(self) -> int | None:
         """As the upstream stated it."""
-        return self._known().content_length
+        return self.known_head.content_length
 
     @property
     def request_sent(self) -> bool:
@@ -212,11 +219,6 @@ class UpstreamResponse:
         self._wake()
 
     # inside
-
-    def _known(self) -> AnswerHead:
-        if self.head is None:
-            raise RuntimeError("no head yet: `started` was not awaited")
-        return self.head
 
     def _take(self) -> bytes:
         pieces = self._pieces
