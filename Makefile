@@ -14,9 +14,10 @@ demo: .venv/.runtime ## an AD FS double, a small CRM and the proxy in front of i
 	$(BIN)/claims-proxy demo
 
 test: .venv/.development $(NODE_MODULES) ## the tests, in less than five minutes
-	$(BIN)/pytest -n auto -m 'not slow'
+	$(BIN)/pytest -n auto -m 'not slow and not chromium'
 
-test-all: test ## the tests, then the slow suites
+test-all: test ## the tests, then all journeys in a browser and the slow suites
+	$(BIN)/pytest -n auto -m 'chromium and not slow'
 	$(BIN)/pytest -m slow
 
 check: .venv/.development ## linters, types, the arrows between the layers

@@ -165,6 +165,13 @@ async def other_browser():
         yield one
 
 
+def pytest_collection_modifyitems(items):
+    """A browser takes its time: the demonstration's journeys stand for all of them until `make test-all`."""
+    for item in items:
+        if item.path.parent.name == "chromium" and item.path.name != "test_demo.py":
+            item.add_marker("chromium")
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item, call):
     """In CI a skipped test is a failure, unless the folder of real artefacts is what is missing."""

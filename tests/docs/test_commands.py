@@ -17,6 +17,8 @@ import pytest
 from proxy.cli import main
 from support.documents import ROOT, blocks, table
 
+pytestmark = pytest.mark.slow
+
 BIN = Path(sys.executable).parent
 RUN = {
     *("claims-proxy check", "claims-proxy health", "claims-proxy sessions"),

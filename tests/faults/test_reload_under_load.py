@@ -10,6 +10,8 @@ from support.load_upstream import LoadUpstream
 from support.ports import free_port
 from support.world import served
 
+pytestmark = pytest.mark.slow
+
 KINDS = {*(errand.name for errand in ERRANDS), "events", "WebSocket"}
 OTHER_TIMES = {"sessiontimeoutenabled": True, "sessiontimeoutinmins": 480, "sessiontimeoutreminderinmins": 20}
 
@@ -103,7 +105,6 @@ async def test_a_broken_configuration_is_refused_whole_and_all_goes_on(site):
     all_is_well(load, site)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("workers", [1, 2])
 async def test_many_reloads_in_a_row_cost_nobody_anything(site, other_port):
     """Some told by SIGHUP, some seen by the proxy itself; the application moves with each."""

@@ -10,6 +10,8 @@ from support.load import Load
 from support.raw_http import RawClient
 from support.world import SECRET
 
+pytestmark = pytest.mark.slow
+
 NEXT = "the-next-secret-of-the-tests-that-is-long-enough"
 USERS = ("alice", "bob", "admin", "alice")
 
@@ -111,7 +113,6 @@ async def test_nobody_is_signed_out_and_no_sign_in_fails_while_the_secret_is_rot
     await rotated_under(site, each=2, arrivals=8)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("workers", [1, 2])
 async def test_the_same_with_many_more_of_both(site):
     await rotated_under(site, each=12, arrivals=60)

@@ -8,6 +8,8 @@ import pytest
 from support.load import ERRANDS, Load
 from support.raw_http import RawClient
 
+pytestmark = pytest.mark.slow
+
 KINDS = {*(errand.name for errand in ERRANDS), "events", "WebSocket"}
 
 
@@ -44,7 +46,6 @@ async def test_nothing_in_flight_is_lost_at_a_stop(site):
         await stop_under(load, site, 2)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("seconds", [1.1, 1.4, 1.7, 2.3, 3.1])
 async def test_nothing_is_lost_whenever_the_stop_comes_and_however_many_there_are(site, seconds):
     async with Load(site.port, site.cookies) as load:
@@ -52,7 +53,6 @@ async def test_nothing_is_lost_whenever_the_stop_comes_and_however_many_there_ar
         await stop_under(load, site, seconds)
 
 
-@pytest.mark.slow
 async def test_one_that_never_ends_is_cut_after_thirty_seconds_and_costs_nobody_else_anything(site):
     async with Load(site.port, site.cookies) as load:
         load.begin()

@@ -5,7 +5,11 @@ import json
 import sys
 from pathlib import Path
 
+import pytest
+
 from admin.conftest import Desk, live
+
+pytestmark = pytest.mark.slow
 
 # A schema cannot say which settings and sessions there are.
 _NOT_FOR_US = "positive_data_acceptance"

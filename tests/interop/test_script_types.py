@@ -8,6 +8,8 @@ import pytest
 
 from support.node import WHAT_IS_MISSING, node_binary
 
+pytestmark = pytest.mark.slow
+
 COMPILER = Path(__file__).parent / "node_modules" / "typescript" / "lib" / "tsc.js"
 OPTIONS = ["--noEmit", "--allowJs", "--checkJs", "--strict", "--target", "es2022", "--module", "esnext"]
 LIBRARIES = ["--lib", "es2022,dom,dom.iterable"]
