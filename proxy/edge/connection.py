@@ -175,7 +175,7 @@ class EdgeConnection(Client):
 
     def _fast(self, plan: Plan, rest: bytes, started: float) -> bytes | None:
         """Take a request into the fast lane; what stands behind what was taken, None where it is the full lane's."""
-        whole = _whole_body(plan.head, rest)
+        whole = _whole_body(plan.head, rest) if plan.has_body else b""
         exchange = self._known.begin(plan, whole, started)
         if exchange is None:
             return None

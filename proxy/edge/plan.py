@@ -22,6 +22,7 @@ class Plan:
         "_sent_for",
         "credentials",
         "facts",
+        "has_body",
         "head",
         "is_anonymous",
         "is_retryable",
@@ -51,7 +52,8 @@ class Plan:
         self.credentials = credentials
         self.key = key
         self.is_anonymous = is_anonymous
-        self.is_retryable = facts.method.encode() in IDEMPOTENT and not head.length and not head.chunked
+        self.has_body = head.chunked or bool(head.length)
+        self.is_retryable = facts.method.encode() in IDEMPOTENT and not self.has_body
         # The lines that go upstream, but for those of the identity and of the body's framing.
         self._beginning = beginning
         self._sent: RequestHead | None = None
