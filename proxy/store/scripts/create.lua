@@ -59,9 +59,10 @@ if c.session_length and first + c.session_length <= now then raise(owes .. organ
 
 local after = mark(owes, organization)
 if after then
-  -- An authentication that was used before the mark was made before it, whatever leeway clocks are given.
+  -- An authentication that was used before the mark was made before it, whatever the provider's clock says.
   local used = exact and exact <= after
-  local newer = auth and (auth > after or (c.asked_at and c.asked_at > after and auth >= c.asked_at - c.leeway and not used))
+  local asked = c.asked_at and c.asked_at > after and auth and auth >= c.asked_at - c.leeway
+  local newer = auth and not used and (auth > after or asked)
   if not (newer and c.counts_as_credentials) then return {0, text(after)} end
   if first <= after then first, known = now, false end
 end
