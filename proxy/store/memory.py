@@ -18,6 +18,7 @@ from proxy.store.memory_rules import (
     nearer_end,
     raise_mark,
     recorded,
+    was_under_way,
 )
 from proxy.store.port import (
     AUTHENTICATIONS_KEPT,
@@ -258,7 +259,7 @@ class MemoryStore:
             if first <= after:
                 first, known = c.now, None
         out = max(marks_of(mine.signed_out_after, c.organization), default=None)
-        if out is not None and c.now < out:
+        if out is not None and was_under_way(c, out):
             return Owed(out)
         return SignedIn(c.now if c.session_length is None else first), first if known is None else None
 

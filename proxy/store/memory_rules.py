@@ -64,6 +64,14 @@ def is_newer(c: Creation, after: float, exact: float | None) -> bool:
     return not used and (asked or c.authenticated_at > after)
 
 
+def was_under_way(c: Creation, out: float) -> bool:
+    """Whether a sign-out at `out` overtook this sign-in."""
+    if c.now < out:
+        return True
+    since = c.authenticated_at is not None and c.authenticated_at > out
+    return c.started_at is not None and c.started_at < out and not since
+
+
 def marks_of(kept: Mapping[str, float], organization: str) -> Iterator[float]:
     """An organization's mark and the one that holds for all, as far as they are set."""
     return (kept[name] for name in (organization, "*") if name in kept)

@@ -28,7 +28,7 @@ class Story:
     """What two workers on one store did to the sessions of one person.
 
     `under_way`: sign-ins that the provider has answered and that are not completed; `renewing`: renewals likewise.
-    `over`: cookies of sessions that a sign-out ended. `out`: when the person was last signed out everywhere, and when
+    `over`: cookies of sessions that a sign-out ended. `out`: when the person was last signed out of all, and when
     each of the provider's sessions.
     """
 
@@ -52,7 +52,7 @@ class Story:
             case "create":
                 await self.create(desk, self.new(desk, authenticated_at=None, provider_session=sid))
             case "set_out":
-                self.under_way.append(self.new(desk, authenticated_at=now, provider_session=sid))
+                self.under_way.append(self.new(desk, authenticated_at=now, provider_session=sid, started_at=now))
             case "call_back" if self.under_way:
                 await self.create(desk, replace(self.under_way.pop(0), now=now))
             case "flush":
@@ -70,8 +70,8 @@ class Story:
         if not isinstance(answer, Created):
             return
         if new.authenticated_at is not None:
-            # Signed out after the authentication and before the callback: nothing but credentials brings it back.
-            for name in ("everywhere", new.provider_session):
+            # Signed out after the authentication and before the callback: nothing but a newer one brings it back.
+            for name in ("everywhere", "all", new.provider_session):
                 assert before.get(name, 0.0) < new.authenticated_at
         self.made.append(answer)
 
@@ -86,8 +86,7 @@ class Story:
         else:
             owes = action == "everywhere"
             await desk.sessions.end_everywhere(key, None, EndReason.SIGNED_OUT, now, owes_credentials=owes)
-            if owes:
-                self.out["everywhere"] = now
+            self.out["everywhere" if owes else "all"] = now
         self.over.update(each.cookie for each in known)
 
     async def one(self, desk: Desk, action: str, created: Created) -> None:
@@ -118,7 +117,7 @@ class Story:
         """Whether a sign-out came after the authentication that made it, however late it was made."""
         session = created.session
         began = session.signed_in_at if session.authenticated_at is None else session.authenticated_at
-        return any(began < self.out.get(name, 0.0) for name in ("everywhere", session.provider_session))
+        return any(began < self.out.get(name, 0.0) for name in ("everywhere", "all", session.provider_session))
 
     async def close(self) -> None:
         """Everything settles: what was ended is so for every worker, by the store's word and by its own."""

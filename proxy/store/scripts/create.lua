@@ -66,9 +66,10 @@ if after then
   if not (newer and c.counts_as_credentials) then return {0, text(after)} end
   if first <= after then first, known = now, false end
 end
--- A sign-out overtakes every sign-in that was under way.
+-- A sign-out overtakes every sign-in that was under way, unless somebody has authenticated since.
 local out = mark(signs_out, organization)
-if out and now < out then return {0, text(out)} end
+local under_way = out and (now < out or (c.started_at and c.started_at < out and not (auth and auth > out)))
+if under_way then return {0, text(out)} end
 
 local signed_in = c.session_length and first or now
 if not c.write or c.signed_in ~= signed_in then return {1, text(signed_in)} end
