@@ -76,6 +76,7 @@ async def test_a_thief_s_sign_out_ends_the_stolen_session_alone_and_tells_whose_
     event = Trail(lines).only("binding_broken")
     assert (event["principal"], event["broken"]) == ("alice@contoso.com", "nonce_absent")
     assert (await ask(browser, bound, here)).json()["error"] == "binding_broken"
+    assert "id_token_hint" not in await sign_out(browser, bound, here, "/.claims/sign-out?everywhere")
     assert (await ask(other_browser, bound, there)).status == 200
     assert "id_token_hint" in await sign_out(other_browser, bound, there, path)
     assert (await ask(other_browser, bound, there)).json()["error"] == "signed_out"
