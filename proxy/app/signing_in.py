@@ -93,6 +93,7 @@ def _signing_out(parts: Parts, clean_up: CleanUp) -> Mapping[str, Endpoint]:
         clock=lasting.clock,
         audit=parts.audit,
         mount=parts.table.mount,
+        guard=parts.guard,
         scope=parts.deployment.sign_out_everywhere,
         drop=parts.refresher.drop,
     )

@@ -19,6 +19,7 @@ class NewSession:
     `counts_as_credentials`: False for a method that pays no credentials owed. `asked_for_credentials_at`: when this
     sign-in asked for credentials, None where it did not. `replaces`: the session that this browser had before.
     `binding`: the browser that signs in.
+    `started_at`: when the browser left for the provider.
     `provider`: its name, for `provider_session` and `subject` mean something at that provider alone.
     """
 
@@ -39,6 +40,7 @@ class NewSession:
     replaces: SessionReference | None = None
     binding: Binding | None = None
     provider: str = ""
+    started_at: Instant | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,7 @@ def creation_of(new: NewSession, place: Place) -> Creation:
         inactivity=new.rules.inactivity,
         exempt=new.client_kind in new.rules.exempt_kinds,
         replaced=new.replaces.id_hash if new.replaces and new.replaces.tag == place.tag else "",
+        started_at=new.started_at,
     )
 
 

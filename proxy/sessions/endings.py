@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from proxy.errors import StoreUnavailable
 from proxy.model.decision import Ending
 from proxy.model.session import EndReason, Session, SessionReference, Tombstone
 from proxy.model.time import Instant
@@ -69,16 +70,33 @@ class Endings:
         return len(await self._end_all(self._tags(principal_key), organization, order))
 
     async def end_everywhere(
-        self, principal_key: str, organization: str | None, reason: EndReason, now: Instant, *, owes_credentials: bool
+        self,
+        whose: str | SessionReference,
+        organization: str | None,
+        reason: EndReason,
+        now: Instant,
+        *,
+        owes_credentials: bool,
     ) -> tuple[Tombstone, ...]:
-        """As `end_principal`; which."""
+        """As `end_principal`; which. `whose`: a principal's key, or a session of theirs, ended or not."""
         order = EndOrder(Place("", ""), organization or "*", reason, now, owes_credentials, reason in _SIGNS_OUT)
-        left = []
-        for place in await self._end_all(self._tags(principal_key), organization, order):
-            stone = None if organization else await self._store.read(place, ())
-            where = organization or (stone.organization if isinstance(stone, Stone) else "")
-            left.append(Tombstone(SessionReference(place.tag, place.id_hash), where, reason, now))
-        return tuple(left)
+        tags = self._tags(whose) if isinstance(whose, str) else (whose.tag,)
+        return tuple(
+            [
+                Tombstone(
+                    SessionReference(place.tag, place.id_hash), organization or await self._where(place), reason, now
+                )
+                for place in await self._end_all(tags, organization, order)
+            ]
+        )
+
+    async def _where(self, place: Place) -> str:
+        """The organization of a session that ended; empty where the store does not tell any more, for it did end."""
+        try:
+            stone = await self._store.read(place, ())
+        except StoreUnavailable:
+            return ""
+        return stone.organization if isinstance(stone, Stone) else ""
 
     async def end_tag(
         self, tag: str, reason: EndReason, now: Instant, *, organization: str | None = None, owes_credentials: bool

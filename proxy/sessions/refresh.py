@@ -23,8 +23,11 @@ from proxy.store.port import EndOrder, Record, Renewal, SessionStore
 
 _log = structlog.get_logger("sessions")
 
-LEASE_SECONDS: Seconds = 45.0
-"""Longer than a provider may take: each question to it ends after 10 s, and one renewal asks at most three."""
+LEASE_SECONDS: Seconds = 90.0
+"""Longer than a provider may take (each question to it ends after 10 s, and one renewal asks at most three) and the
+store may be away meanwhile with sessions going on: `sessions.outage_grace` is 60 s. Whoever came too early would use a
+refresh token that is spent.
+"""
 
 _OWNER_BYTES = 16
 

@@ -164,6 +164,7 @@ class Completion:
             replaces=visit.replaces or held.replaces,
             binding=bind(nonce, facts.browser, facts.client_address, self._devices.settings, now),
             provider=settings.name,
+            started_at=state.started_at,
         )
 
     async def _ask_once_more(self, visit: Visit, state: login.LoginState, token: VerifiedToken) -> web.StreamResponse:

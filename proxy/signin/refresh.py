@@ -79,8 +79,10 @@ class Refresher:
         self._clock = clock
         self._audit = audit
         self._tasks: set[asyncio.Task[None]] = set()
-        # By id hash: not again before then, by this worker.
+        # By id hash: not again before then, by this worker; nor beside one that is still under way, whatever became of
+        # its lease: a provider that sees a spent refresh token twice takes all of that user's back.
         self._not_before: OrderedDict[str, Instant] = OrderedDict()
+        self._under_way: set[str] = set()
 
     def wanted(self, session: Session, organization: Organization, cookie: str | None, client_address: str) -> None:
         """A request came whose session has reached its `refresh_at`: begin, unless it is not to be, or has been."""
@@ -88,13 +90,16 @@ class Refresher:
         if session.reference is None or cookie is None or provider is None:
             return
         name = session.reference.id_hash
-        if now < self._not_before.get(name, now) or not is_due(session, self._rules_for(organization), now):
+        if name in self._under_way or now < self._not_before.get(name, now):
+            return
+        if not is_due(session, self._rules_for(organization), now):
             return
         self._not_before[name] = now + try_again_in(session, now)
         self._not_before.move_to_end(name)
         if len(self._not_before) > _MOST_REMEMBERED:
             self._not_before.popitem(last=False)
-        self._spawn(self._renew(_Attempt(organization, provider, cookie, client_address)))
+        self._under_way.add(name)
+        self._spawn(self._renew(name, _Attempt(organization, provider, cookie, client_address)))
 
     def drop(self, organization: Organization, tokens: Tokens) -> None:
         """A session was signed out: give its refresh token back, where the provider takes it. Best effort."""
@@ -113,7 +118,7 @@ class Refresher:
         while self._tasks:
             await asyncio.wait(self._tasks)
 
-    async def _renew(self, attempt: _Attempt) -> None:
+    async def _renew(self, name: str, attempt: _Attempt) -> None:
         organization = attempt.organization
         try:
             # What can be fetched before is: between the provider's answer and its writing nothing should wait.
@@ -123,6 +128,8 @@ class Refresher:
                 await self._renew_under(lease, attempt)
         except (ProviderError, StoreUnavailable) as error:
             log.warning("session_not_refreshed", organization=organization.name, detail=str(error))
+        finally:
+            self._under_way.discard(name)
 
     async def _renew_under(self, lease: Lease, attempt: _Attempt) -> None:
         name = attempt.organization.name

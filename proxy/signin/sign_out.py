@@ -7,18 +7,18 @@ import structlog
 from aiohttp import web
 
 from proxy.errors import ProviderError, StoreUnavailable
-from proxy.model.decision import Ending
 from proxy.model.organization import Organization, SameSite
 from proxy.model.request import RequestFacts
-from proxy.model.session import CannotTell, Ended, EndReason, Live, Session, SessionLookup, Tombstone
+from proxy.model.session import CannotTell, Ended, Live, SessionLookup
 from proxy.model.settings import SignOutScope, TimeRules
 from proxy.model.time import Instant
-from proxy.observability.audit import Audit, AuditEvent
+from proxy.observability.audit import Audit
 from proxy.pages.render import Page, Pages
-from proxy.policy.limits import ending
 from proxy.sessions.cookie import cookie_names, expire_cookie, read_cookies
+from proxy.sessions.guard import BindingCookies, BindingGuard
 from proxy.sessions.refresh import Tokens
 from proxy.signin.answers import failed, redirect, sign_in_path
+from proxy.signin.own_sign_out import EndsOwnSessions, Leave, OwnSignOut
 from proxy.signin.protocol import SignInProtocol
 
 log = structlog.get_logger("signin")
@@ -29,19 +29,11 @@ _CLEARED = '"cache", "storage"'
 _EVERYWHERE = "everywhere"
 
 
-class SignOutSessions(Protocol):
+class SignOutSessions(EndsOwnSessions, Protocol):
     """What signing out needs of `sessions.service.Sessions`."""
 
     async def load(self, cookie: str | None, organization: str, *, past_cache: bool = False) -> SessionLookup:
         """Whose cookie it is."""
-
-    async def end(self, session: Session, ending: Ending) -> bool:
-        """End it everywhere; whether this very call did. Raises StoreUnavailable."""
-
-    async def end_everywhere(
-        self, principal_key: str, organization: str | None, reason: EndReason, now: Instant, *, owes_credentials: bool
-    ) -> tuple[Tombstone, ...]:
-        """End all of a principal's, of one organization or of all; which. Raises StoreUnavailable."""
 
     async def tokens(self, cookie: str, organization: str) -> Tokens:
         """The tokens beside the session. Raises StoreUnavailable."""
@@ -51,7 +43,7 @@ class SignOutRoutes:
     """The endpoints of a sign-out.
 
     `scope`: how far one that ends all of a principal's sessions reaches. `drop`: gives a session's refresh token back
-    to the provider, beside the request.
+    to the provider, beside the request. `guard`: whose browser asks.
     """
 
     def __init__(
@@ -64,6 +56,7 @@ class SignOutRoutes:
         clock: Callable[[], Instant],
         audit: Audit,
         mount: Callable[[Organization], str],
+        guard: BindingGuard,
         scope: SignOutScope = SignOutScope.ORGANIZATION,
         drop: Callable[[Organization, Tokens], None] = lambda *_: None,
     ) -> None:
@@ -72,10 +65,10 @@ class SignOutRoutes:
         self._providers = providers
         self._rules_for = rules_for
         self._pages = pages
-        self._clock = clock
-        self._audit = audit
         self._mount = mount
-        self._scope = scope
+        self._ends = OwnSignOut(
+            sessions=sessions, rules_for=rules_for, clock=clock, audit=audit, guard=guard, scope=scope
+        )
 
     async def sign_out(
         self, request: web.Request, facts: RequestFacts, organization: Organization | None
@@ -131,11 +124,14 @@ class SignOutRoutes:
         cookie = cookies.get(names.session)
         # Past the cache: an idle limit that was reached owes credentials, and only the store knows whether it was.
         lookup = await self._sessions.load(cookie, organization.name, past_cache=True)
-        tokens, ended = Tokens(), not isinstance(lookup, CannotTell)
-        if isinstance(lookup, Live) and cookie is not None:
+        tokens, is_own, ended = Tokens(), False, not isinstance(lookup, CannotTell)
+        if ended and cookie is not None:
+            shown = BindingCookies(cookies.get(names.nonce), cookies.get(names.device))
+            leave = Leave(facts, organization, shown, everywhere=_EVERYWHERE in request.query)
             try:
-                tokens = await self._sessions.tokens(cookie, organization.name)
-                await self._end_session(lookup.session, facts, organization, asked=_EVERYWHERE in request.query)
+                if isinstance(lookup, Live):
+                    tokens = await self._sessions.tokens(cookie, organization.name)
+                is_own = await self._ends.end(lookup, leave)
             except StoreUnavailable as error:
                 log.warning("sign_out_failed", reason="store_unreachable", detail=str(error))
                 ended = False
@@ -153,43 +149,11 @@ class SignOutRoutes:
         gone += [expire_cookie(name, secure=secure, same_site=organization.same_site) for name in names.logins()]
         gone += [expire_cookie(names.cleanup, secure=secure, same_site=SameSite.NONE)]
         known = isinstance(lookup, Live | Ended)
-        response = redirect(303, await self._next_stop(facts, organization, tokens.id_token, known=known), gone)
+        # The id token names the person, and goes through the browser: whose session it is not must not read it there.
+        hint = tokens.id_token if is_own else None
+        response = redirect(303, await self._next_stop(facts, organization, hint, known=known), gone)
         response.headers["Clear-Site-Data"] = _CLEARED
         return response
-
-    async def _end_session(
-        self, session: Session, facts: RequestFacts, organization: Organization, *, asked: bool
-    ) -> None:
-        rules, now = self._rules_for(organization), self._clock()
-        if asked or rules.sign_out_owes_credentials:
-            where = None if self._scope is SignOutScope.ALL else organization.name
-            # Credentials are owed in any case: other browsers have single sign-ons of their own at the provider.
-            ended = await self._sessions.end_everywhere(
-                session.principal.key, where, EndReason.SIGNED_OUT, now, owes_credentials=True
-            )
-            for each in ended:
-                here = each.reference == session.reference
-                reason = EndReason.SIGNED_OUT if here else "signed_out_everywhere"
-                self._tell(session, facts, each.organization, reason, each.reference.id_hash)
-            return
-        reached = ending(session, rules, now)
-        # Signing out after a limit was reached does not make it unreached.
-        owes = reached is not None and reached.owes_credentials
-        if not await self._sessions.end(session, Ending(EndReason.SIGNED_OUT, now, owes_credentials=owes)):
-            return
-        id_hash = session.reference.id_hash if session.reference else None
-        self._tell(session, facts, organization.name, EndReason.SIGNED_OUT, id_hash)
-
-    def _tell(self, session: Session, facts: RequestFacts, organization: str, reason: str, id_hash: str | None) -> None:
-        """Tell the audit of one ended session of this principal."""
-        self._audit.record(
-            AuditEvent.SIGNED_OUT,
-            organization=organization,
-            principal=session.principal.upn or session.principal.name,
-            reason=reason,
-            client_address=facts.client_address,
-            session=id_hash,
-        )
 
     async def _next_stop(
         self, facts: RequestFacts, organization: Organization, id_token: str | None, *, known: bool

@@ -1,14 +1,25 @@
 """The memory twin: what Redis and the scripts do, in one process. One worker alone may use it."""
 
 import asyncio
-import math
 from bisect import insort
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from proxy.store.memory_admin import MemoryAdmin
 from proxy.store.memory_forms import MemoryForms
+from proxy.store.memory_rules import (
+    REFRESH_TOKEN,
+    Tag,
+    is_newer,
+    mark,
+    marks_of,
+    may_end,
+    nearer_end,
+    raise_mark,
+    recorded,
+    was_under_way,
+)
 from proxy.store.port import (
     AUTHENTICATIONS_KEPT,
     REMEMBERED_SECONDS,
@@ -27,29 +38,13 @@ from proxy.store.port import (
     Touch,
 )
 
-_REFRESH_TOKEN = "r"  # noqa: S105 - the name of a field, as in the scripts
-_LATER = (math.inf, math.inf)
-
-
-@dataclass(slots=True)
-class _Tag:
-    """All records of one principal."""
-
-    sessions: dict[str, Record] = field(default_factory=dict)
-    credentials_after: dict[str, float] = field(default_factory=dict)
-    signed_out_after: dict[str, float] = field(default_factory=dict)
-    authentications: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
-    """By organization: (authentication instant, signed-in instant first given for it), in order."""
-
-    used_at: float = 0.0
-
 
 class MemoryStore:
     """A SessionStore in this process. `retention`: seconds a session is kept at most, whatever its limits."""
 
     def __init__(self, *, retention: float) -> None:
         self.retention = retention
-        self._tags: dict[str, _Tag] = {}
+        self._tags: dict[str, Tag] = {}
         self._stones: dict[Place, Stone] = {}
         self._once: dict[str, float] = {}
         self._names: dict[str, dict[Place, None]] = {}
@@ -143,9 +138,9 @@ class MemoryStore:
         """As the port says."""
         mine = self._tag(order.place.tag, order.ended_at)
         known = mine.sessions.get(order.place.id_hash)
-        if known and not _may_end(known, order):
+        if known and not may_end(known, order):
             return False
-        _mark(mine, order, order.organization)
+        mark(mine, order, order.organization)
         if not order.place.id_hash or order.place in self._stones:
             return False
         self._bury(order.place, order.organization, order.reason, order.ended_at)
@@ -167,7 +162,7 @@ class MemoryStore:
         place, now = renewal.place, renewal.now
         mine = self._tag(place.tag, now)
         known = mine.sessions.get(place.id_hash)
-        if known is None or known.sealed.get(_REFRESH_TOKEN) != renewal.made_from:
+        if known is None or known.sealed.get(REFRESH_TOKEN) != renewal.made_from:
             return False
         idle = renewal.inactivity is not None and not known.exempt and now >= known.seen + renewal.inactivity
         if idle or now >= known.token_end or self._is_held_by_another(place, renewal.owner, now):
@@ -187,7 +182,7 @@ class MemoryStore:
     async def end_principal(self, tag: str, organization: str | None, order: EndOrder) -> tuple[Place, ...]:
         """As the port says."""
         mine = self._tag(tag, order.ended_at)
-        _mark(mine, order, organization or "*")
+        mark(mine, order, organization or "*")
         ended = [
             (Place(tag, id_hash), record.organization)
             for id_hash, record in mine.sessions.items()
@@ -201,8 +196,8 @@ class MemoryStore:
         """As the port says."""
         found = [self._tags[tag] for tag in tags if tag in self._tags]
         return Marks(
-            max((at for mine in found for at in _marks(mine.credentials_after, organization)), default=None),
-            max((at for mine in found for at in _marks(mine.signed_out_after, organization)), default=None),
+            max((at for mine in found for at in marks_of(mine.credentials_after, organization)), default=None),
+            max((at for mine in found for at in marks_of(mine.signed_out_after, organization)), default=None),
         )
 
     async def use_once(self, name: str, seconds: float, now: float) -> bool:
@@ -253,34 +248,34 @@ class MemoryStore:
         self._collect(c.now)
         mine = self._tag(c.place.tag, c.now)
         self._sweep(mine, c)
-        known, exact = _recorded(mine.authentications.get(c.organization, []), c)
+        known, exact = recorded(mine.authentications.get(c.organization, []), c)
         first = known if known is not None else c.earlier if c.earlier is not None else c.now
         if c.session_length is not None and first + c.session_length <= c.now:
-            _raise(mine.credentials_after, c.organization, first + c.session_length)
-        after = max(_marks(mine.credentials_after, c.organization), default=None)
+            raise_mark(mine.credentials_after, c.organization, first + c.session_length)
+        after = max(marks_of(mine.credentials_after, c.organization), default=None)
         if after is not None:
-            if not _newer(c, after, exact):
+            if not is_newer(c, after, exact):
                 return Owed(after)
             if first <= after:
                 first, known = c.now, None
-        out = max(_marks(mine.signed_out_after, c.organization), default=None)
-        if out is not None and c.now < out:
+        out = max(marks_of(mine.signed_out_after, c.organization), default=None)
+        if out is not None and was_under_way(c, out):
             return Owed(out)
         return SignedIn(c.now if c.session_length is None else first), first if known is None else None
 
-    def _sweep(self, mine: _Tag, c: Creation) -> None:
+    def _sweep(self, mine: Tag, c: Creation) -> None:
         for id_hash, record in list(mine.sessions.items()):
             if record.organization != c.organization:
                 continue
-            at, reason = _nearer_end(record, c)
+            at, reason = nearer_end(record, c)
             if c.now < at:
                 continue
             self._bury(Place(c.place.tag, id_hash), record.organization, reason, at)
             if reason != "token_lifetime":
-                _raise(mine.credentials_after, c.organization, at)
+                raise_mark(mine.credentials_after, c.organization, at)
 
-    def _tag(self, tag: str, now: float) -> _Tag:
-        mine = self._tags.setdefault(tag, _Tag())
+    def _tag(self, tag: str, now: float) -> Tag:
+        mine = self._tags.setdefault(tag, Tag())
         mine.used_at = max(mine.used_at, now)
         return mine
 
@@ -304,61 +299,7 @@ class MemoryStore:
         kept = ((name, {p: None for p in places if p in live}) for name, places in self._names.items())
         self._names = {name: places for name, places in kept if places}
 
-    def _kept_for(self, mine: _Tag) -> float:
+    def _kept_for(self, mine: Tag) -> float:
         return max(
             [REMEMBERED_SECONDS, self.retention, *(r.token_end - r.signed_in_at for r in mine.sessions.values())]
         )
-
-
-def _may_end(known: Record, order: EndOrder) -> bool:
-    """Whether the order's conditions hold."""
-    if order.seen_at_most is not None and known.seen > order.seen_at_most:
-        return False
-    if order.token_end_at_most is not None and known.token_end > order.token_end_at_most:
-        return False
-    return order.made_from is None or known.sealed.get(_REFRESH_TOKEN) == order.made_from
-
-
-def _nearer_end(record: Record, c: Creation) -> tuple[float, str]:
-    at, reason = record.token_end, "token_lifetime"
-    if c.session_length is not None:
-        at, reason = record.signed_in_at + c.session_length, "session_timeout"
-    if c.inactivity is not None and not record.exempt:
-        idle = record.seen + c.inactivity
-        if idle < at or (idle == at and reason == "token_lifetime"):
-            return idle, "inactivity_timeout"
-    return at, reason
-
-
-def _recorded(kept: list[tuple[float, float]], c: Creation) -> tuple[float | None, float | None]:
-    """The signed-in instant that is known for this authentication, and the same where it is exactly this one's."""
-    if c.authenticated_at is None:
-        known = kept[-1][1] if kept else None
-        over = known is not None and c.session_length is not None and known + c.session_length <= c.now
-        return (None if over else known), None
-    made, signed_in = next((entry for entry in kept if entry[0] >= c.authenticated_at), _LATER)
-    known = None if made == math.inf else signed_in
-    return known, known if made == c.authenticated_at else None
-
-
-def _newer(c: Creation, after: float, exact: float | None) -> bool:
-    """Whether this authentication pays what is owed since `after`."""
-    if c.authenticated_at is None or not c.counts_as_credentials:
-        return False
-    asked = c.asked_at is not None and c.asked_at > after and c.authenticated_at >= c.asked_at - c.leeway
-    return c.authenticated_at > after or (asked and not (exact is not None and exact <= after))
-
-
-def _marks(kept: Mapping[str, float], organization: str) -> Iterator[float]:
-    return (kept[name] for name in (organization, "*") if name in kept)
-
-
-def _raise(kept: dict[str, float], organization: str, at: float) -> None:
-    kept[organization] = max(kept.get(organization, at), at)
-
-
-def _mark(mine: _Tag, order: EndOrder, organization: str) -> None:
-    if order.owes_credentials:
-        _raise(mine.credentials_after, organization, order.ended_at)
-    if order.signs_out:
-        _raise(mine.signed_out_after, organization, order.ended_at)

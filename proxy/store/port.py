@@ -52,6 +52,7 @@ class Creation:
     credentials, None where it did not. `session_length`, `inactivity`: the custom limits in seconds, None where they do
     not act. `exempt`: this session knows no inactivity. `replaced`: id hash of the session of the same principal that
     it replaces, or "". `earlier`: the signed-in instant that this authentication has under a tag of an older secret.
+    `started_at`: when the browser left for the provider, None where that is not known.
     """
 
     place: Place
@@ -67,6 +68,7 @@ class Creation:
     exempt: bool = False
     replaced: str = ""
     earlier: float | None = None
+    started_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

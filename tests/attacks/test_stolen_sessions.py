@@ -1,7 +1,9 @@
 """What a thief of cookies, or one who plants them, tries."""
 
 import pytest
+from structlog.testing import capture_logs
 
+from support.trail import Trail
 from support.world import custom
 
 WHO = "/api/data/v9.2/WhoAmI"
@@ -50,3 +52,31 @@ async def test_a_made_up_bound_cookie_binds_nothing_that_is_not_bound(bound, bro
     assert (
         await ask(browser, bound, jar(browser, **{"claims-device": "9999999999.aaaaaaaaaaaaaaaaaaaaaa"}))
     ).status == 200
+
+
+async def sign_out(browser, one, cookie, path="/.claims/sign-out"):
+    """The POST of the sign-out page, with these cookies; the Location it is answered with."""
+    headers = {"Cookie": cookie, "Origin": one.url("")}
+    answer = await browser.fetch(one.url(path), "POST", headers=headers, cookies=False)
+    assert answer.status == 303
+    return answer.last.location
+
+
+@pytest.mark.parametrize("path", ["/.claims/sign-out", "/.claims/sign-out?everywhere"])
+async def test_a_thief_s_sign_out_ends_the_stolen_session_alone_and_tells_whose_it_was_to_nobody(
+    bound, browser, other_browser, path
+):
+    """The id token goes to the provider through the browser (`id_token_hint`)."""
+    await other_browser.sign_in(bound.url("/main.aspx"))
+    here, there = jar(browser), jar(other_browser)
+    with capture_logs() as lines:
+        location = await sign_out(browser, bound, jar(browser, **{"claims-nonce": None}), path)
+    assert "/adfs/oauth2/logout" in location
+    assert "id_token_hint" not in location
+    event = Trail(lines).only("binding_broken")
+    assert (event["principal"], event["broken"]) == ("alice@contoso.com", "nonce_absent")
+    assert (await ask(browser, bound, here)).json()["error"] == "binding_broken"
+    assert "id_token_hint" not in await sign_out(browser, bound, here, "/.claims/sign-out?everywhere")
+    assert (await ask(other_browser, bound, there)).status == 200
+    assert "id_token_hint" in await sign_out(other_browser, bound, there, path)
+    assert (await ask(other_browser, bound, there)).json()["error"] == "signed_out"

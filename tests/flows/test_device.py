@@ -154,6 +154,20 @@ async def test_a_session_that_was_signed_out_takes_no_key_and_gives_no_cookie(bo
     assert (answer.status, answer.json()) == (401, {"error": "session_gone"})
 
 
+async def test_a_sign_out_without_the_device_ends_the_session_and_shows_no_id_token(bound, owner, thief, device, clock):
+    one = await bound()
+    jar = owner.cookies.cookies.items()
+    thief.cookies.cookies = {place: each for place, each in jar if each.name.startswith("__Host-claims-")}
+    clock.advance(331)
+    answer = await thief.fetch(one.url("/.claims/sign-out"), "POST", headers={"Origin": one.url("")})
+    assert answer.status == 303
+    assert "id_token_hint" not in answer.last.location
+    assert (await owner.fetch(one.url(WHO))).json()["error"] == "signed_out"
+    await owner.sign_in(one.url("/main.aspx"))
+    answer = await owner.fetch(one.url("/.claims/sign-out"), "POST", headers={"Origin": one.url("")})
+    assert "id_token_hint" in answer.last.location
+
+
 async def test_a_refresh_without_a_good_proof_gives_no_cookie(bound, owner, device, clock):
     await bound()
     first = challenge_in(await device.refresh(owner))

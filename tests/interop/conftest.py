@@ -40,7 +40,7 @@ class OpenIdProvider:
         self.process.stdout.close()
 
 
-def start_openid_provider(log: Path, settings: dict[str, object]) -> OpenIdProvider:
+def start_openid_provider(log: Path, settings: dict[str, object], program: str = "provider.mjs") -> OpenIdProvider:
     node = node_binary()
     if node is None:
         pytest.skip(WHAT_IS_MISSING)
@@ -49,7 +49,7 @@ def start_openid_provider(log: Path, settings: dict[str, object]) -> OpenIdProvi
     for _ in range(START_ATTEMPTS):
         with log.open("a") as errors:
             process = subprocess.Popen(
-                [str(node), "provider.mjs", json.dumps({"port": free_port()} | settings)],
+                [str(node), program, json.dumps({"port": free_port()} | settings)],
                 cwd=HERE,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
@@ -71,6 +71,22 @@ def openid_provider(tmp_path) -> Iterator[Callable[..., OpenIdProvider]]:
 
     def start(**settings: object) -> OpenIdProvider:
         running.append(start_openid_provider(tmp_path / "oidc-provider.log", settings))
+        return running[-1]
+
+    yield start
+    for provider in running:
+        provider.stop()
+
+
+@pytest.fixture
+def front_channel_provider(tmp_path) -> Iterator[Callable[..., OpenIdProvider]]:
+    """Starts certified OpenID providers that sign out by frames: `front_channel_provider(clients=[…])`."""
+    if not (HERE / "node_modules" / "oidc-provider-6").is_dir():
+        pytest.skip("oidc-provider 6 is not installed: run `make test` once, or `python tests/interop/install.py`")
+    running: list[OpenIdProvider] = []
+
+    def start(**settings: object) -> OpenIdProvider:
+        running.append(start_openid_provider(tmp_path / "front-channel.log", settings, "front_channel.mjs"))
         return running[-1]
 
     yield start

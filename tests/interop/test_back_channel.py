@@ -1,7 +1,4 @@
-"""Back-channel logout as a certified OpenID provider does it: it posts a logout token when somebody signs out there.
-
-The provider has no front-channel logout to try: it took the feature out with its version 7.
-"""
+"""Back-channel logout as a certified OpenID provider does it: it posts a logout token when somebody signs out there."""
 
 import asyncio
 import contextlib

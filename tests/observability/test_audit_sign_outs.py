@@ -4,6 +4,7 @@ import aiohttp
 import pytest
 from structlog.testing import capture_logs
 
+from support.browser import Browser
 from support.logout import logout_token, sids_of, subject_of
 from support.trail import Trail, by_alice
 from support.world import custom
@@ -35,6 +36,18 @@ async def test_a_sign_out_everywhere(trail, one, browser):
     assert by_alice(there, "signed_out_everywhere")
     assert here["reference"] == there["reference"]
     assert sessions(trail, "signed_out") == sessions(trail, "signed_in")
+
+
+async def test_a_sign_out_everywhere_by_a_browser_whose_own_session_had_run_out(trail, one, browser, clock):
+    clock.advance(3599)
+    async with Browser() as third:
+        await third.sign_in(one.url("/main.aspx"))
+        clock.advance(1)
+        await browser.fetch(one.url("/api/data/v9.2/WhoAmI"))
+        await browser.fetch(one.url("/.claims/sign-out"), "POST", headers={"Origin": one.url("")})
+    ended = trail.of("signed_out")
+    assert {(each["reason"], each["principal"]) for each in ended} == {("signed_out_everywhere", "")}
+    assert trail.of("signed_in")[2]["session"] in sessions(trail, "signed_out")
 
 
 async def test_a_front_channel_logout(trail, one, browser):

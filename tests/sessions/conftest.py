@@ -23,3 +23,10 @@ async def workers(clock, redis_url) -> AsyncIterator[tuple[Desk, Desk]]:
     yield pair
     for desk in pair:
         await desk.sessions.close()
+
+
+@pytest.fixture
+def patient(monkeypatch):
+    """A machine that stands still for a moment is no store that is away, where thousands of steps are taken."""
+    monkeypatch.setattr("proxy.store.link._ANSWER_WITHIN", 30.0)
+    monkeypatch.setattr("proxy.store.redis._SILENT_AT_MOST", 60.0)

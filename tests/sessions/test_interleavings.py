@@ -10,11 +10,14 @@ from hypothesis import strategies as st
 
 from proxy.model.decision import Ending
 from proxy.model.session import Ended, EndReason, Live
+from proxy.sessions.refresh import Lease, Tokens
 from proxy.sessions.service import Created, NewSession
 from support.desk import ALICE, Desk
 
+pytestmark = pytest.mark.usefixtures("patient")
 SIGN_OUTS = ("end", "end_all", "everywhere", "by_provider")
-ACTIONS = ("create", "set_out", "call_back", "load", "touch", "flush", *SIGN_OUTS)
+RENEWALS = ("renew", "renewed")
+ACTIONS = ("create", "set_out", "call_back", "load", "touch", "flush", *RENEWALS, *SIGN_OUTS)
 STEPS = st.lists(st.tuples(st.sampled_from(ACTIONS), st.integers(0, 3), st.integers(0, 1)), min_size=8, max_size=25)
 AT_ONCE = 20
 _numbers = count()
@@ -24,20 +27,23 @@ _numbers = count()
 class Story:
     """What two workers on one store did to the sessions of one person.
 
-    `under_way`: sign-ins that the provider has answered and that are not completed. `over`: cookies of sessions that
-    a sign-out ended. `out`: when the person was last signed out everywhere, and when each of the provider's sessions.
+    `under_way`: sign-ins that the provider has answered and that are not completed; `renewing`: renewals likewise.
+    `over`: cookies of sessions that a sign-out ended. `out`: when the person was last signed out of all, and when
+    each of the provider's sessions.
     """
 
     desks: tuple[Desk, ...]
     number: int = field(default_factory=lambda: next(_numbers))
     made: list[Created] = field(default_factory=list)
     under_way: list[NewSession] = field(default_factory=list)
+    renewing: list[tuple[Created, Lease]] = field(default_factory=list)
     over: set[str] = field(default_factory=set)
     out: dict[str, float] = field(default_factory=dict)
 
     def new(self, desk: Desk, **facts) -> NewSession:
         """A sign-in of this story's person."""
-        return desk.new(principal=replace(ALICE, key=f"adfs|sid|{self.number}"), provider="adfs", **facts)
+        who = replace(ALICE, key=f"adfs|sid|{self.number}")
+        return desk.new(principal=who, provider="adfs", refresh_token="refresh", **facts)
 
     async def step(self, action: str, number: int, worker: int) -> None:
         desk = self.desks[worker % len(self.desks)]
@@ -46,14 +52,16 @@ class Story:
             case "create":
                 await self.create(desk, self.new(desk, authenticated_at=None, provider_session=sid))
             case "set_out":
-                self.under_way.append(self.new(desk, authenticated_at=now, provider_session=sid))
+                self.under_way.append(self.new(desk, authenticated_at=now, provider_session=sid, started_at=now))
             case "call_back" if self.under_way:
                 await self.create(desk, replace(self.under_way.pop(0), now=now))
             case "flush":
                 await desk.sessions._activity.write_all()
             case "end_all" | "everywhere" | "by_provider":
                 await self.sign_out(desk, action, sid)
-            case "load" | "touch" | "end" if number < len(self.made):
+            case "renewed" if self.renewing:
+                await self.renewed(desk, *self.renewing.pop(0))
+            case "load" | "touch" | "end" | "renew" if number < len(self.made):
                 await self.one(desk, action, self.made[number])
 
     async def create(self, desk: Desk, new: NewSession) -> None:
@@ -62,8 +70,8 @@ class Story:
         if not isinstance(answer, Created):
             return
         if new.authenticated_at is not None:
-            # Signed out after the authentication and before the callback: nothing but credentials brings it back.
-            for name in ("everywhere", new.provider_session):
+            # Signed out after the authentication and before the callback: nothing but a newer one brings it back.
+            for name in ("everywhere", "all", new.provider_session):
                 assert before.get(name, 0.0) < new.authenticated_at
         self.made.append(answer)
 
@@ -78,12 +86,16 @@ class Story:
         else:
             owes = action == "everywhere"
             await desk.sessions.end_everywhere(key, None, EndReason.SIGNED_OUT, now, owes_credentials=owes)
-            if owes:
-                self.out["everywhere"] = now
+            self.out["everywhere" if owes else "all"] = now
         self.over.update(each.cookie for each in known)
 
     async def one(self, desk: Desk, action: str, created: Created) -> None:
-        if action == "touch":
+        if action == "renew":
+            over = created.cookie in self.over
+            lease = await desk.sessions.renewals.begin(created.cookie, "contoso", "adfs")
+            assert not (over and lease)
+            self.renewing += [(created, lease)] if lease else []
+        elif action == "touch":
             desk.sessions.note_activity(created.session, desk.clock(), 300.0)
         elif action == "end":
             ending = Ending(EndReason.SIGNED_OUT, desk.clock(), owes_credentials=False)
@@ -95,11 +107,17 @@ class Story:
             found = await desk.sessions.load(created.cookie, "contoso", past_cache=len(self.desks) > 1)
             assert isinstance(found, Ended if ended_before else Live | Ended)
 
+    async def renewed(self, desk: Desk, created: Created, lease: Lease) -> None:
+        over = created.cookie in self.over
+        session = replace(lease.session, token_end=lease.session.token_end + 60)
+        written = await desk.sessions.renewals.finish(lease, session, Tokens(refresh_token="another"), None)
+        assert not (over and written)
+
     def was_signed_out(self, created: Created) -> bool:
         """Whether a sign-out came after the authentication that made it, however late it was made."""
         session = created.session
         began = session.signed_in_at if session.authenticated_at is None else session.authenticated_at
-        return any(began < self.out.get(name, 0.0) for name in ("everywhere", session.provider_session))
+        return any(began < self.out.get(name, 0.0) for name in ("everywhere", "all", session.provider_session))
 
     async def close(self) -> None:
         """Everything settles: what was ended is so for every worker, by the store's word and by its own."""
@@ -139,6 +157,12 @@ async def run(urls, clock, stories, *, together):
     finally:
         for desk in desks:
             await desk.sessions.close()
+
+
+@pytest.fixture(autouse=True)
+def due_at_once(monkeypatch):
+    """A session may be renewed as soon as there is one."""
+    monkeypatch.setattr("proxy.sessions.creation.refresh_at", lambda _end, now: now)
 
 
 QUICK = {"deadline": None, "suppress_health_check": [HealthCheck.function_scoped_fixture, HealthCheck.data_too_large]}

@@ -26,6 +26,7 @@ from proxy.sessions.refresh import Lease, Tokens
 from proxy.sessions.service import Created
 from support.desk import Desk
 
+pytestmark = pytest.mark.usefixtures("patient")
 LIFE = 3600.0
 
 

@@ -227,6 +227,14 @@ async def test_all_sessions_of_a_principal_end_by_name(desk):
     assert [(each.reference, each.organization) for each in ended] == [(there.session.reference, "fabrikam")]
 
 
+async def test_all_sessions_of_a_principal_end_by_one_that_ended_before(desk):
+    here, there = await desk.sign_in(), await desk.sign_in(organization="fabrikam")
+    await desk.sessions.end(here.session, Ending(EndReason.TOKEN_LIFETIME, desk.clock(), owes_credentials=False))
+    whose, now = here.session.reference, desk.clock()
+    ended = await desk.sessions.end_everywhere(whose, None, EndReason.SIGNED_OUT, now, owes_credentials=True)
+    assert [(each.reference, each.organization) for each in ended] == [(there.session.reference, "fabrikam")]
+
+
 async def test_a_name_is_used_once(desk):
     assert await desk.sessions.use_once("ticket", 30)
     assert not await desk.sessions.use_once("ticket", 30)

@@ -179,6 +179,25 @@ async def test_a_callback_under_way_brings_nothing_back(one, browser, other_brow
     assert await is_in(one, other_browser)
 
 
+async def test_a_callback_under_way_brings_nothing_back_where_a_cookie_named_the_session(
+    one, browser, other_browser, clock
+):
+    await other_browser.open(one.url("/main.aspx"))
+    form = other_browser.page.form_with("UserName")
+    typed = form.fields | {"UserName": "alice@contoso.com", "Password": "any will do"}
+    answer = await other_browser.fetch(form.action, "POST", data=typed)
+    clock.advance(1)
+    await framed(one, browser, {}, cookies=True)
+    clock.advance(1)
+    page = await other_browser.open(answer.last.location)
+    assert page.form_with("Password") is not None, "credentials are asked for"
+    assert not await is_in(one, other_browser)
+    clock.advance(1)
+    assert (await other_browser.complete_sign_in(page)).status == 200
+    await browser.sign_in(one.url("/main.aspx"))
+    assert (await is_in(one, browser), await is_in(one, other_browser)) == (True, True)
+
+
 async def test_where_the_store_is_away_the_frame_says_so(world, browser, own_redis):
     one = await world(state=own_redis.url)
     await browser.sign_in(one.url("/main.aspx"))

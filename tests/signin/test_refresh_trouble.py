@@ -180,6 +180,31 @@ async def test_a_store_that_stays_away_is_tried_until_the_session_s_end(office, 
     assert [line["event"] for line in lines] == ["session_not_refreshed"]
 
 
+async def test_a_lease_that_ran_out_while_the_store_was_away_has_no_token_used_twice(office, monkeypatch):
+    """A provider that renews its refresh tokens takes all of them back when it sees a spent one."""
+    await office.due()
+    office.openid.granted["refresh_token"] = "refresh-2"
+    renew, place = office.desk.store.renew, office.created.session.reference
+    tried, refused = [], web.json_response({"error": "invalid_grant"}, status=400)
+
+    async def back_after_a_minute(renewal):
+        tried.append(renewal)
+        if len(tried) > 1:
+            return await renew(renewal)
+        office.clock.advance(61)
+        await office.desk.store.lease(renewal.place, renewal.owner, 0, office.clock())
+        office.openid.answers["token"] = refused
+        office.refresher.wanted(office.created.session, CONTOSO, office.created.cookie, "192.0.2.17")
+        await asyncio.sleep(0.05)
+        raise StoreUnavailable("away")
+
+    monkeypatch.setattr(office.desk.store, "renew", back_after_a_minute)
+    await office.ask()
+    assert (office.asked, await office.reason()) == (1, None)
+    assert await office.refresh_token() == "refresh-2"
+    assert place == (await office.session()).reference
+
+
 async def test_a_stop_waits_for_a_renewal_under_way(office, monkeypatch):
     await office.due()
     verify, going_on = office.provider.verify, asyncio.Event()

@@ -64,6 +64,33 @@ async def test_on_demand_everything_ends_without_the_switch(both, browser, other
     assert (await is_in(both, browser), await is_in(both, other_browser)) == (False, False)
 
 
+@pytest.mark.parametrize("both", [True], ids=["on"], indirect=True)
+async def test_it_is_so_from_a_browser_whose_own_session_has_run_out(both, browser, other_browser, clock):
+    clock.advance(1800)
+    other_browser.forget(SESSION)
+    await other_browser.sign_in(both.world.url("/main.aspx"))
+    clock.advance(1800)
+    refused = await browser.fetch(both.world.url("/api/data/v9.2/WhoAmI"))
+    assert refused.json()["error"] == "token_lifetime"
+    assert await is_in(both, other_browser)
+    await sign_out(both, browser)
+    assert not await is_in(both, other_browser)
+    clock.advance(1)
+    page = await other_browser.open(both.world.url("/main.aspx"))
+    assert page.form_with("Password") is not None
+
+
+@SWITCH
+async def test_a_session_that_was_signed_out_signs_nobody_out_again(both, browser, other_browser, clock):
+    cookie = browser.cookie(SESSION)
+    await sign_out(both, browser, WIDE)
+    clock.advance(1)
+    await other_browser.complete_sign_in(await other_browser.open(both.world.url("/main.aspx")))
+    browser.cookies.take(browser.page.url, f"{SESSION}={cookie}; Path=/")
+    await sign_out(both, browser, WIDE)
+    assert await is_in(both, other_browser)
+
+
 async def test_it_is_asked_for_first_and_done_by_our_own_origin_alone(both, browser, other_browser):
     page = await browser.open(both.world.url(WIDE))
     assert (page.status, both.shows(page, Page.SIGN_OUT_EVERYWHERE)) == (200, True)

@@ -116,6 +116,13 @@ async def test_an_authentication_used_before_the_mark_is_not_newer_whatever_the_
     assert await ledger.lives(await ledger.sign_in(NOW + 9, authenticated_at=NOW + 4, **facts))
 
 
+async def test_an_authentication_used_before_the_mark_is_not_newer_by_a_clock_that_is_ahead(ledger):
+    first = await ledger.sign_in(NOW, authenticated_at=NOW + 30)
+    await ledger.store.end(ledger.order(first, NOW + 5, owes_credentials=True))
+    assert await ledger.sign_in(NOW + 9, authenticated_at=NOW + 30) == Owed(NOW + 5)
+    assert await ledger.lives(await ledger.sign_in(NOW + 9, authenticated_at=NOW + 38))
+
+
 async def test_paid_credentials_start_a_session_once(ledger):
     await ledger.sign_in(NOW, authenticated_at=NOW, **CUSTOM)
     paid = {"authenticated_at": NOW + HOUR + 5} | CUSTOM

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from proxy.store.choose import store_for
-from proxy.store.port import Listener, Marks, Place, Record, SignedIn, Stone, Touch
+from proxy.store.port import Listener, Marks, Owed, Place, Record, SignedIn, Stone, Touch
 
 NOW = 1_790_000_000.123_456_7
 TAG = "dGFn"
@@ -133,6 +133,18 @@ async def test_all_sessions_of_a_principal_end_in_one_organization_or_in_all(led
     assert await ledger.store.end_principal(TAG, None, order) == (there,)
     assert await ledger.store.marks([TAG], "fabrikam") == Marks(NOW + 1, NOW + 1)
     assert await ledger.lives(stranger)
+
+
+async def test_a_sign_out_overtakes_a_sign_in_that_comes_back_after_it(ledger):
+    first = await ledger.sign_in(NOW, authenticated_at=NOW - 1)
+    await ledger.store.end(ledger.order(first, NOW + 5, signs_out=True))
+    begun = {"started_at": NOW + 4}
+    assert await ledger.sign_in(NOW + 9, authenticated_at=NOW + 4.5, **begun) == Owed(NOW + 5)
+    assert await ledger.sign_in(NOW + 9, authenticated_at=None, **begun) == Owed(NOW + 5)
+    assert await ledger.lives(await ledger.sign_in(NOW + 9, authenticated_at=NOW + 6, **begun))
+    begun = {"started_at": NOW + 6}
+    for authenticated_at in (NOW - 1, None):
+        assert await ledger.lives(await ledger.sign_in(NOW + 9, authenticated_at=authenticated_at, **begun))
 
 
 async def test_a_sign_out_overtakes_the_sign_ins_under_way(ledger):

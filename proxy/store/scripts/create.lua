@@ -59,15 +59,17 @@ if c.session_length and first + c.session_length <= now then raise(owes .. organ
 
 local after = mark(owes, organization)
 if after then
-  -- An authentication that was used before the mark was made before it, whatever leeway clocks are given.
+  -- An authentication that was used before the mark was made before it, whatever the provider's clock says.
   local used = exact and exact <= after
-  local newer = auth and (auth > after or (c.asked_at and c.asked_at > after and auth >= c.asked_at - c.leeway and not used))
+  local asked = c.asked_at and c.asked_at > after and auth and auth >= c.asked_at - c.leeway
+  local newer = auth and not used and (auth > after or asked)
   if not (newer and c.counts_as_credentials) then return {0, text(after)} end
   if first <= after then first, known = now, false end
 end
--- A sign-out overtakes every sign-in that was under way.
+-- A sign-out overtakes every sign-in that was under way, unless somebody has authenticated since.
 local out = mark(signs_out, organization)
-if out and now < out then return {0, text(out)} end
+local under_way = out and (now < out or (c.started_at and c.started_at < out and not (auth and auth > out)))
+if under_way then return {0, text(out)} end
 
 local signed_in = c.session_length and first or now
 if not c.write or c.signed_in ~= signed_in then return {1, text(signed_in)} end
