@@ -1,6 +1,7 @@
 """The link to Redis: commands and scripts with a time limit, a breaker, and one error for everything that can fail."""
 
 import asyncio
+import contextlib
 import hashlib
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -8,6 +9,7 @@ from functools import cache
 from importlib import resources
 from typing import Any, TypeAlias, TypeVar
 
+import structlog
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
@@ -17,7 +19,11 @@ from redis.exceptions import NoScriptError, ReadOnlyError, RedisError, ResponseE
 from proxy.errors import StoreUnavailable
 from proxy.model.time import Seconds
 
+log = structlog.get_logger("store")
+
 _ANSWER_WITHIN = 1.0
+_REPLICA_WITHIN_MS = 500
+_LOOK_EVERY = 10.0
 _PROBE_EVERY = 0.25
 _CONNECTIONS = 32
 _BY_THEMSELVES = frozenset({"touch", "settings", "hold", "held"})
@@ -67,28 +73,42 @@ class Link:
         self._redis: Any = client(url, ca_file, retries=1)
         self._broken = False
         self._probe_at = 0.0
+        self._has_replica = False
+        self._look_at = 0.0
 
     async def close(self) -> None:
         """Close every connection."""
         await self._redis.aclose()
 
-    async def run(self, *command: str | bytes | float) -> Any:
-        """One command's answer."""
-        return await self._guard(str(command[0]), lambda: self._redis.execute_command(*command))
+    async def look_for_replicas(self) -> None:
+        """Learn, once in 10 seconds, whether a replica follows. Where Redis does not say, none is waited for."""
+        if time.monotonic() >= self._look_at:
+            self._look_at = time.monotonic() + _LOOK_EVERY
+            with contextlib.suppress(StoreUnavailable):
+                role = await self.run("ROLE")
+                self._has_replica = role[0] == b"master" and bool(role[2])
 
-    async def run_all(self, commands: Sequence[Sequence[str | bytes | float]]) -> list[Any]:
+    async def run(self, *command: str | bytes | float, lasting: bool = False) -> Any:
+        """One command's answer.
+
+        `lasting`: what it writes must survive a failover, so where a replica follows it has it by then. One that does
+        not say so within 500 ms is logged, and holds up nobody.
+        """
+        return await self._guard(str(command[0]), lambda: self._ask(command, lasting=lasting))
+
+    async def run_all(self, commands: Sequence[Sequence[str | bytes | float]], *, lasting: bool = False) -> list[Any]:
         """The answers of several commands, sent in one go; not a transaction."""
-        return await self._guard(str(commands[0][0]), lambda: self._pipe(commands))
+        return await self._guard(str(commands[0][0]), lambda: self._pipe(commands, lasting=lasting))
 
-    async def script(self, name: str, key: str, *arguments: str | bytes | float) -> Any:
+    async def script(self, name: str, key: str, *arguments: str | bytes | float, lasting: bool = False) -> Any:
         """The answer of a script that works on the slot of `key`."""
         text, sha = script(name)
 
         async def attempt() -> Any:
             try:
-                return await self._redis.execute_command("EVALSHA", sha, 1, key, *arguments)
+                return await self._ask(("EVALSHA", sha, 1, key, *arguments), lasting=lasting)
             except NoScriptError:
-                return await self._redis.execute_command("EVAL", text, 1, key, *arguments)
+                return await self._ask(("EVAL", text, 1, key, *arguments), lasting=lasting)
 
         return await self._guard(name, attempt)
 
@@ -106,11 +126,21 @@ class Link:
 
         await self._guard(name, attempt)
 
-    async def _pipe(self, commands: Sequence[Sequence[Any]]) -> list[Any]:
+    async def _ask(self, command: Sequence[Any], *, lasting: bool) -> Any:
+        if lasting and self._has_replica:
+            return (await self._pipe([command], lasting=True))[0]
+        return await self._redis.execute_command(*command)
+
+    async def _pipe(self, commands: Sequence[Sequence[Any]], *, lasting: bool = False) -> list[Any]:
+        # WAIT speaks of what its own connection wrote, so it goes with the writes.
+        waits = [("WAIT", 1, _REPLICA_WITHIN_MS)] if lasting and self._has_replica else []
         async with self._redis.pipeline(transaction=False) as pipe:
-            for command in commands:
+            for command in (*commands, *waits):
                 pipe.execute_command(*command)
-            return list(await pipe.execute())
+            answers = list(await pipe.execute())
+        if waits and not answers.pop():
+            log.warning("replica_late", waited_ms=_REPLICA_WITHIN_MS)
+        return answers
 
     async def _guard(self, operation: str, attempt: Callable[[], Awaitable[_Answer]]) -> _Answer:
         if self._broken:

@@ -77,6 +77,7 @@ class RedisStore:
     async def beat(self, name: str) -> None:
         """As the port says."""
         await self._link.run("PUBLISH", self._beats, name)
+        await self._link.look_for_replicas()
 
     async def prepare(self, creation: Creation) -> SignedIn | Owed:
         """As the port says."""
@@ -146,6 +147,7 @@ class RedisStore:
             _bound(order.seen_at_most),
             _bound(order.token_end_at_most),
             order.made_from or b"",
+            lasting=True,
         )
         if ended:
             await self._unlist(((order.place, order.organization),))
@@ -199,6 +201,7 @@ class RedisStore:
             repr(order.ended_at),
             int(order.owes_credentials),
             int(order.signs_out),
+            lasting=True,
         )
         return tuple(Place(tag, id_hash.decode()) for id_hash in ended)
 
@@ -220,7 +223,8 @@ class RedisStore:
     async def use_once(self, name: str, seconds: float, now: float) -> bool:  # noqa: ARG002 - Redis keeps this time
         """As the port says."""
         milliseconds = max(1, int(seconds * 1000))
-        return await self._link.run("SET", f"claims:once:{name}", "1", "NX", "PX", milliseconds) is not None
+        mark = ("SET", f"claims:once:{name}", "1", "NX", "PX", milliseconds)
+        return await self._link.run(*mark, lasting=True) is not None
 
     async def find(self, name: str, offset: int = 0, limit: int | None = None) -> tuple[Place, ...]:
         """As the port says."""
@@ -239,7 +243,8 @@ class RedisStore:
                 ("ZREMRANGEBYSCORE", _SIGN_OUTS, "-inf", at - TOMBSTONE_SECONDS),
                 ("ZREMRANGEBYRANK", _SIGN_OUTS, 0, -SIGN_OUTS_KEPT - 1),
                 ("EXPIRE", _SIGN_OUTS, TOMBSTONE_SECONDS),
-            ]
+            ],
+            lasting=True,
         )
 
     async def names_signed_out_after(self, names: Sequence[str]) -> float | None:

@@ -96,8 +96,8 @@ async def test_the_proxys_user_may_do_all_that_a_store_does_and_has_no_command_t
     await everything(store)
     assert guarded_redis.refused() == []
     spare = {command.partition("|")[0] for command in granted(deploy)} - guarded_redis.used()
-    # A silent subscription is pinged, and one that ends may say so.
-    assert spare <= {"ping", "unsubscribe"}
+    # A silent subscription is pinged, one that ends may say so, and a replica is waited for where there is one.
+    assert spare <= {"ping", "unsubscribe", "wait"}
 
 
 async def test_a_whole_visit_runs_under_it(guarded_redis, world, browser):
