@@ -234,14 +234,14 @@ class FastExchange:
             return
         self._leave()
         ended = time.monotonic()
-        facts, organization = self._plan.facts, self._plan.way.organization.name
+        facts, way = self._plan.facts, self._plan.way
         seconds, upstream_seconds = ended - self._started, ended - self._sent_at
-        self._gateway.metrics.request(organization, "forward", self._status, seconds, upstream_seconds)
+        way.counted.add(self._status, seconds, upstream_seconds)
         self._client.server.requests.add(
             (
                 ended,
                 self._judged.decision.reason,
-                organization,
+                way.organization.name,
                 facts.kind,
                 facts.method,
                 facts.path,

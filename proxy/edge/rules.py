@@ -58,6 +58,7 @@ class Way:
         # None where no answer is ever changed, which costs nothing to ask.
         self.transform = transform if transform is not None and transform.acts_for(organization) else None
         self.framings = gateway.forwarder.framings
+        self.counted = gateway.metrics.forwarded(organization.name)
 
     def identity(self, principal: Principal) -> bytes:
         """The lines that say whose request it is."""

@@ -156,8 +156,11 @@ class Judge:
         """
         rules = self._rules_for(organization)
         now = self._clock()
-        lookup: SessionLookup = _NOBODY if session is None else Live(session, from_store=False)
-        standing = self._standing(lookup, facts, credentials, rules, now)
+        lookup: SessionLookup = _NOBODY
+        standing = Standing.HOLDS
+        if session is not None:
+            lookup = Live(session, from_store=False)
+            standing = self._guard.standing(session, credentials, facts, rules, now)
         decision = decide(facts, organization, lookup, rules, now, standing=standing)
         if not isinstance(decision, Forward):
             return None

@@ -5,6 +5,7 @@ of each family at most `MOST_SERIES` are kept apart; what comes beyond them is c
 """
 
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias, TypeVar
@@ -33,6 +34,23 @@ class Timing:
         self.total += seconds
 
 
+class Forwarded:
+    """Requests of one organization that went upstream: `add` is `Metrics.request` for whoever counts many of them."""
+
+    __slots__ = ("_own", "_upstream", "by_class")
+
+    def __init__(self, own: Timing, upstream: Timing) -> None:
+        self._own = own
+        self._upstream = upstream
+        self.by_class = [0] * 10
+
+    def add(self, status: int, seconds: Seconds, upstream_seconds: Seconds) -> None:
+        """One was answered."""
+        self.by_class[status // 100] += 1
+        self._upstream.add(upstream_seconds)
+        self._own.add(seconds - upstream_seconds)
+
+
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """Everything at one instant, by family and labels; plain values that may go to another process."""
@@ -55,6 +73,7 @@ class Metrics:
         self._requests: dict[tuple[str, str, int], int] = {}
         self._own: dict[str, Timing] = {}
         self._upstream: dict[str, Timing] = {}
+        self._forwarded: dict[str, Forwarded] = {}
         self._counters: dict[str, dict[Labels, float]] = {}
         self._timings: dict[str, dict[Labels, Timing]] = {}
         self._gauges: dict[str, Gauge] = {}
@@ -67,17 +86,16 @@ class Metrics:
         key = (organization, decision, status // 100)
         requests = self._requests
         requests[key] = requests.get(key, 0) + 1
-        if upstream_seconds is None:
-            upstream_seconds = 0.0
-        else:
-            timing = self._upstream.get(organization)
-            if timing is None:
-                timing = self._upstream[organization] = Timing()
-            timing.add(upstream_seconds)
-        timing = self._own.get(organization)
-        if timing is None:
-            timing = self._own[organization] = Timing()
-        timing.add(seconds - upstream_seconds)
+        if upstream_seconds is not None:
+            _timing(self._upstream, organization).add(upstream_seconds)
+        _timing(self._own, organization).add(seconds - (upstream_seconds or 0.0))
+
+    def forwarded(self, organization: str) -> Forwarded:
+        """What counts the organization's requests that go upstream."""
+        if organization not in self._forwarded:
+            timings = _timing(self._own, organization), _timing(self._upstream, organization)
+            self._forwarded[organization] = Forwarded(*timings)
+        return self._forwarded[organization]
 
     def audited(self, event: AuditEvent, organization: str, reason: str) -> None:
         """An audit event; each is recorded once, so what it tells is counted from it."""
@@ -131,8 +149,11 @@ class Metrics:
 
     def snapshot(self) -> Snapshot:
         """Everything as it is now."""
+        counts = Counter(self._requests)
+        for name, each in self._forwarded.items():
+            counts.update({(name, "forward", of): count for of, count in enumerate(each.by_class) if count})
         requests: dict[Labels, float] = {
-            (name, decision, f"{of}xx"): count for (name, decision, of), count in self._requests.items()
+            (name, decision, f"{of}xx"): count for (name, decision, of), count in counts.items()
         }
         timings: dict[str, Mapping[Labels, Timing]] = {
             "request_own_seconds": {(name,): timing for name, timing in self._own.items()},
@@ -182,6 +203,13 @@ def _merged(
         family: {labels: combine(family, values) for labels, values in series.items()}
         for family, series in families.items()
     }
+
+
+def _timing(series: dict[str, Timing], name: str) -> Timing:
+    timing = series.get(name)
+    if timing is None:
+        timing = series[name] = Timing()
+    return timing
 
 
 def _bounded(series: Mapping[Labels, object], labels: Labels) -> Labels:

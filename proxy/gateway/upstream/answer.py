@@ -97,6 +97,7 @@ class AnswerReader:
         "_reason",
         "_sink",
         "_unread",
+        "_was_parsed",
         "done",
         "head",
         "rest",
@@ -114,6 +115,7 @@ class AnswerReader:
         self._reset(_ignore)
 
     def _reset(self, data: Callable[[bytes], object]) -> None:
+        self._was_parsed = False
         self._data = data
         self._reason = b""
         self._unread = 0
@@ -124,7 +126,11 @@ class AnswerReader:
 
     def begin(self, data: Callable[[bytes], object], *, is_head: bool, upgrade: bool) -> None:
         """The next answer is for a HEAD or not, may be a 101 or not; `data` gets each piece of its body."""
-        self._reset(data)
+        if self._was_parsed:
+            self._reset(data)
+        else:  # of an answer whose head was known there is nothing else to forget
+            self._data, self.head = data, None
+            self.done = self.surplus = False
         self._asked_head = is_head
         self._asked_upgrade = upgrade
         self._is_fresh = not (is_head or upgrade)
@@ -151,6 +157,7 @@ class AnswerReader:
     def _parse(self, data: bytes) -> None:
         if self._parser is None:
             return
+        self._was_parsed = True
         if self._is_fresh:
             self._first = data
             self._is_fresh = False
