@@ -64,14 +64,16 @@ class Site:
         """What came of bytes that a client sent on one connection."""
         self.upstream.requests.clear()
         self.stage.sessions.active.clear()
-        before = dict(self.metrics._requests)
+        before = self.metrics.snapshot().counters["requests"]
         if not self.stage.pools["contoso"]._idle:
             await warm(self.stage.pools)
         with capture_logs() as logs:
             got = await _said(self.stage.port, pieces)
             for _ in range(5):
                 await asyncio.sleep(0)
-        counted = {key: count - before.get(key, 0) for key, count in self.metrics._requests.items()}
+        counted = {
+            key: count - before.get(key, 0) for key, count in self.metrics.snapshot().counters["requests"].items()
+        }
         return (
             _VARYING.sub(b"", got),
             [_seen(message) for message in self.upstream.requests],
