@@ -4,7 +4,7 @@ import pytest
 from playwright.async_api import expect
 
 from support.axe import is_accessible
-from support.watched import sign_in
+from support.watched import screen, sign_in
 from support.world import custom
 
 MINUTE = 60.0
@@ -33,6 +33,10 @@ async def comes_back(one, page, account: str = "alice") -> None:
     await page.wait_for_url(one.world.url("/.claims/held-form"))
 
 
+def says_it_ended(answer) -> bool:
+    return answer.url.endswith("/.claims/session") and answer.status == 401
+
+
 async def test_a_note_saved_too_late_is_sent_on_after_signing_in(watched, screenshot):
     one = await watched(**custom(inactivity=15))
     page = await opens_the_form(one)
@@ -49,6 +53,34 @@ async def test_a_note_saved_too_late_is_sent_on_after_signing_in(watched, screen
     await page.reload()
     await expect(page.get_by_role("heading", level=1)).to_have_text("There is no form to send")
     await is_accessible(page)
+
+
+async def test_a_click_under_way_when_the_session_ends_is_not_lost(watched):
+    one = await watched(**custom(inactivity=15))
+    page = await one.open()
+    await page.get_by_role("textbox", name="Note").fill(NOTE)
+    save = page.get_by_role("button", name="Save")
+    await save.hover()
+    await one.context.clock.pause_at(await page.evaluate("Date.now() + 1000"))
+    await page.mouse.down()
+    async with page.expect_response(says_it_ended):
+        one.world.clock.advance(LATE)
+    await expect(screen(page)).to_have_count(0)
+    await page.mouse.up()
+    await comes_back(one, page)
+    await expect(page.get_by_role("heading", level=1)).to_have_text("Send what you entered?")
+
+
+async def test_one_that_leads_nowhere_puts_the_screen_off_for_a_second(watched):
+    one = await watched(**custom(inactivity=15))
+    page = await one.open()
+    await one.context.clock.pause_at(await page.evaluate("Date.now() + 1000"))
+    await page.mouse.move(600, 100)
+    await page.mouse.down()
+    async with page.expect_response(says_it_ended):
+        one.world.clock.advance(LATE)
+    await one.context.clock.run_for(2000)
+    await expect(screen(page)).to_contain_text("because nothing happened")
 
 
 async def test_another_person_at_the_same_browser_sees_nothing_of_it(watched, screenshot):
