@@ -15,7 +15,7 @@ export function follow(base, tell) {
   let timer = 0, wait = FIRST_WAIT, lost = false;
 
   function open() {
-    if (!self.EventSource) return;
+    if (!window.EventSource) return;
     const own = (stream = new EventSource(base + "events"));
     for (const type of ["ended", "changed", "message"]) own.addEventListener(type, tell);
     own.onopen = () => {
@@ -72,7 +72,7 @@ function wrap(holder, name, around) {
 
 /** Our challenge is JSON with `error` and `reference`. @param {any} answer */
 async function isOurs(answer) {
-  if (answer.status !== 401 || !(answer.url || answer.responseURL).startsWith(origin + "/")) return false;
+  if (answer.status !== 401 || !(answer.url || answer.responseURL).startsWith(location.origin + "/")) return false;
   const copy = answer.clone ? answer.clone() : new Response(answer.response);
   const { error, reference } = answer.responseType === "json" ? answer.response : await copy.json();
   return !!error && !!reference;

@@ -11,11 +11,11 @@
 (() => {
   "use strict";
   const { src = "" } = /** @type {Partial<HTMLScriptElement>} */ (document.currentScript || {});
-  if (!src.startsWith(origin + "/")) return; // a sandboxed frame has no origin, and no session
+  if (!src.startsWith(location.origin + "/")) return; // a sandboxed frame has no origin, and no session
   const base = new URL(".", src).href;
   const NAME = "claims-session " + base;
-  const view = /** @type {any} */ (self);
-  const fetchAsIs = fetch.bind(self);
+  const view = /** @type {any} */ (window);
+  const fetchAsIs = fetch.bind(view);
   const bring = (/** @type {string} */ name) => import(`${base}session-${name}.js`);
 
   // One watch for a page and all its frames of this origin: the outermost's.
@@ -24,7 +24,7 @@
     while (outermost.parent !== outermost && outermost.parent.document) outermost = outermost.parent;
   } catch {} // of another origin
   if (view[NAME]) return;
-  if (outermost[NAME]) return outermost[NAME](self);
+  if (outermost[NAME]) return outermost[NAME](view);
   view[NAME] = attach;
 
   // What is known. Instants are milliseconds of now(), which goes on through sleep, as performance.now() may not.
@@ -133,7 +133,7 @@
   /** @type {typeof import("./session-hints.js")|undefined} */ let hints;
 
   function join() {
-    const own = (channel = self.BroadcastChannel && new BroadcastChannel(NAME));
+    const own = (channel = window.BroadcastChannel && new BroadcastChannel(NAME));
     if (own) own.onmessage = ({ data }) => {
       if (data.later) later();
       else if (!told || data.told.at >= told.at) take(data.told);
@@ -146,7 +146,7 @@
       });
     }).catch(() => {});
     ask();
-    bring("hints").then((module) => ((hints = module), attach(self), listen()), () => {});
+    bring("hints").then((module) => ((hints = module), attach(view), listen()), () => {});
   }
 
   /** A page that is put away keeps nothing open, so that it may come back as it was. */
@@ -200,7 +200,7 @@
         inner.document.addEventListener(type, input, { capture: true, passive: true });
       hints?.notice(inner, refused);
       for (let index = 0; index < inner.length; index++) attach(inner[index]);
-    } catch {} // a frame of another origin
+    } catch {} // of another origin
   }
 
   function refused() {
@@ -224,7 +224,7 @@
       if (told) told.at += drift;
       ask();
     }
-    attach(self);
+    attach(view);
     report();
     // Shown is what the proxy has said; the tab with the lock asks first.
     if ((away || !told || due() !== confirmed) && now() >= retryAt && (release || ++overdue > 2)) ask();
@@ -241,7 +241,7 @@
     ask().then(close).then(load).then((loaded) => loaded?.signedIn());
     return;
   }
-  attach(self);
+  attach(view);
   bring("screens").catch(() => {}); // a policy in the page's head may forbid it later
   join();
   const ticks = setInterval(tick, 1000);
