@@ -61,7 +61,7 @@ async def test_a_click_under_way_when_the_session_ends_is_not_lost(watched):
     await page.get_by_role("textbox", name="Note").fill(NOTE)
     save = page.get_by_role("button", name="Save")
     await save.hover()
-    await one.context.clock.pause_at(await page.evaluate("Date.now() + 1000"))
+    await one.stand_still(page)
     await page.mouse.down()
     async with page.expect_response(says_it_ended):
         one.world.clock.advance(LATE)
@@ -74,7 +74,7 @@ async def test_a_click_under_way_when_the_session_ends_is_not_lost(watched):
 async def test_one_that_leads_nowhere_puts_the_screen_off_for_a_second(watched):
     one = await watched(**custom(inactivity=15))
     page = await one.open()
-    await one.context.clock.pause_at(await page.evaluate("Date.now() + 1000"))
+    await one.stand_still(page)
     await page.mouse.move(600, 100)
     await page.mouse.down()
     async with page.expect_response(says_it_ended):

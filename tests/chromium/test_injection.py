@@ -138,6 +138,15 @@ async def test_the_real_one_shows_them_in_a_web_resource_too(signed_in, page, qu
     await expect(screen(page)).to_contain_text("about to end")
 
 
+async def test_a_web_resource_without_it_is_left_alone_as_in_crm(signed_in, page):
+    one = await signed_in("global-context", stand_in=False, **custom(session=60))
+    one.clock.advance(41 * 60)
+    await page.goto(one.url("/shape/none at all"))
+    assert await page.evaluate("document.querySelectorAll('script[src]').length") == 0
+    await page.goto(one.url("/resource"))
+    await expect(screen(page)).to_contain_text("about to end")
+
+
 @pytest.mark.parametrize("query", ["", "?strict"])
 async def test_a_web_resource_is_covered_by_its_global_context(signed_in, page, query):
     one = await signed_in("global-context")

@@ -27,6 +27,7 @@ export function follow(base, tell) {
       // Refused, or broken off: an EventSource would come again by itself within seconds, and so would every other.
       wait = own.readyState === own.CLOSED ? LONGEST_WAIT : Math.min(wait * 2, LONGEST_WAIT);
       lost = true;
+      if (own.readyState === own.CLOSED) tell(); // refused: there may be no session any more
       own.close();
       timer = setTimeout(open, wait * (0.5 + Math.random()));
     };

@@ -34,7 +34,7 @@ dialog::backdrop { background: rgb(0 0 0 / .6); }
 /* The user may be gone, and somebody else sit there. */
 dialog.over::backdrop { backdrop-filter: blur(8px); }
 h2 { margin: 0 0 .5em; font-size: 1.375em; line-height: 1.3; outline: none; }
-p { margin: 0 0 .75em; }
+p { margin: 0 0 .75em; text-wrap: pretty; }
 p:empty { display: none; }
 [role=timer] { font-size: 2.25em; font-weight: 600; font-variant-numeric: tabular-nums; }
 [role=status] { color: var(--soft); }
@@ -44,6 +44,7 @@ button { min-height: 2.75em; padding: .5em 1.25em; border: 1px solid var(--stron
   background: none; color: var(--text); font: inherit; font-weight: 600; cursor: pointer; }
 button:first-child { background: var(--strong); color: var(--on); }
 button:focus-visible { outline: 3px solid var(--strong); outline-offset: 3px; }
+@media (max-width: 30em) { button { flex: auto; } }
 @media (prefers-color-scheme: dark) { dialog { --back: #1c222b; --text: #eef1f5; --soft: #b3bdca; --line: #36404d;
   --strong: #8fbdf5; --on: #0c1a2b; } }`;
 

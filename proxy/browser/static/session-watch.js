@@ -51,9 +51,16 @@
     if (due() !== "over") confirmed = due();
   }
 
-  // The talk with the proxy.
   /** @type {Promise<void>|undefined} */ let asking;
-  const ask = () => (asking ||= talk("session", "GET").finally(() => (asking = undefined)));
+  let anew = false; // asked for while an answer is under way
+
+  function ask() {
+    anew = !!asking;
+    return (asking ||= talk("session", "GET").finally(() => {
+      asking = undefined;
+      if (anew) ask();
+    }));
+  }
 
   /** @param {string} path @param {string} method */
   async function talk(path, method) {
@@ -71,7 +78,7 @@
       return render();
     }
     if (told && told.at > asked) return; // something newer was told meanwhile
-    answer.at = asked; // not now: a sleep in between makes nothing last longer
+    answer.at = asked; // a sleep meanwhile makes nothing longer
     answer.active = method === "POST";
     channel?.postMessage({ told: answer });
     await take(answer);
@@ -99,7 +106,6 @@
     render();
   }
 
-  // The screens.
   /** @type {import("./session-screens.js").Screens|undefined} */ let screens;
   /** @type {Promise<typeof screens>|undefined} */ let loading;
   const load = () => (loading ||= bring("screens")
@@ -126,7 +132,7 @@
     screens?.show(confirmed, left(limit), away, now() - pressedAt < 1000);
   }
 
-  // The other tabs. One holds the lock, and with it the stream of events; where there are no locks, none does.
+  // The other tabs. One holds the lock, and with it the stream of events; without locks none does.
   /** @type {BroadcastChannel|undefined} */ let channel;
   /** @type {(() => void)|undefined} */ let release;
   /** @type {(() => undefined)|undefined} */ let unfollow;
@@ -164,7 +170,7 @@
     else unfollow = unfollow?.();
   }
 
-  // Input. The tab under the user's hands reports for all: the browser may slow down or freeze any other.
+  // Input. The tab under the user's hands reports for all; any other may be frozen.
   let reportedAt = -Infinity, refusedAt = -Infinity, pressedAt = -Infinity, activeAt = 0, place = "";
 
   /** @param {Event} event */
@@ -210,7 +216,6 @@
     ask();
   }
 
-  // The ticks.
   function tick() {
     if (outermost !== view && outermost[NAME]) { // the script has come to the page around this frame
       clearInterval(ticks);
@@ -218,7 +223,7 @@
       return leave();
     }
     const drift = Date.now() - performance.now() - offset;
-    if (Math.abs(drift) > 2000) { // the machine slept, or its clock was set: only the proxy knows
+    if (Math.abs(drift) > 2000) { // sleep, or a clock that was set: only the proxy knows
       offset += drift;
       slept += Math.max(0, drift);
       if (told) told.at += drift;
@@ -227,13 +232,13 @@
     attach(view);
     report();
     // Shown is what the proxy has said; the tab with the lock asks first.
-    if ((away || !told || due() !== confirmed) && now() >= retryAt && (release || ++overdue > 2)) ask();
+    if (!asking && (away || !told || due() !== confirmed) && now() >= retryAt && (release || ++overdue > 2)) ask();
     listen();
     render();
   }
 
   function wake() {
-    if (document.visibilityState === "visible" && now() - toldAt > 10000) ask();
+    if (!document.hidden && now() - toldAt > 10000) ask();
   }
 
   if (location.href.split(/[?#]/)[0] === base + "signed-in") {
