@@ -1,5 +1,6 @@
 """What a page loads of ours: `session-watch.js` and its modules, `texts/<language>.json`, and the page `signed-in`."""
 
+import gzip
 import hashlib
 from collections.abc import Mapping
 from importlib.resources import files
@@ -7,12 +8,12 @@ from importlib.resources.abc import Traversable
 
 from aiohttp import web
 
+from proxy.browser.injection.coding import accepts_gzip
+from proxy.browser.injection.transform import MODULES, SCRIPT
 from proxy.model.organization import Organization
 from proxy.model.request import RequestFacts
 
 _FOLDER = files("proxy.browser")
-_SCRIPT = "session-watch.js"
-_MODULES = ("session-screens.js", "session-hints.js")
 _METHODS = ("GET", "HEAD")
 # The address stays when the program is replaced, so a copy is used unasked only briefly; one that names the very
 # version in its query (`?v=…`) is good for ever.
@@ -31,10 +32,11 @@ _SIGNED_IN = {
 
 
 class Asset:
-    """One file, read once. `version`: 16 hex digits of its content; the ETag and what `?v=` names."""
+    """One file, read and compressed once. `version`: 16 hex digits of its content; the ETag and what `?v=` names."""
 
     def __init__(self, source: Traversable, content_type: str) -> None:
         self._body = source.read_bytes()
+        self._zipped = gzip.compress(self._body, mtime=0)
         self._type = content_type
         self.version = hashlib.sha256(self._body).hexdigest()[:16]
 
@@ -43,23 +45,29 @@ class Asset:
         if request.method not in _METHODS:
             return web.Response(status=405, headers={"Allow": "GET, HEAD"})
         lasting = _FOR_EVER if request.query.get("v") == self.version else _BRIEFLY
-        headers = {**_GUARDED, "Cache-Control": lasting, "ETag": f'"{self.version}"'}
+        is_zipped = accepts_gzip(", ".join(request.headers.getall("Accept-Encoding", ())))
+        # Two codings are two representations, and a strong tag is of one (RFC 9110, section 8.8.3.3).
+        tag = f"{self.version}-gzip" if is_zipped else self.version
+        headers = {**_GUARDED, "Cache-Control": lasting, "ETag": f'"{tag}"', "Vary": "Accept-Encoding"}
         known = request.if_none_match or ()
-        if any(tag.value in (self.version, "*") for tag in known):
+        if any(each.value in (tag, "*") for each in known):
             return web.Response(status=304, headers=headers)
-        return web.Response(body=self._body, content_type=self._type, charset="utf-8", headers=headers)
+        body = self._body
+        if is_zipped:
+            body, headers["Content-Encoding"] = self._zipped, "gzip"
+        return web.Response(body=body, content_type=self._type, charset="utf-8", headers=headers)
 
 
 class Assets:
     """Every asset by its path below the mount. `script_version`: for the `?v=` of whoever puts the script in a page."""
 
     def __init__(self) -> None:
-        script = Asset(_FOLDER / "static" / _SCRIPT, "text/javascript")
+        script = Asset(_FOLDER / "static" / SCRIPT, "text/javascript")
         texts = [each for each in (_FOLDER / "texts").iterdir() if each.name.endswith(".json")]
         self.script_version = script.version
         self.endpoints: Mapping[str, Asset] = {
-            _SCRIPT: script,
-            **{name: Asset(_FOLDER / "static" / name, "text/javascript") for name in _MODULES},
+            SCRIPT: script,
+            **{name: Asset(_FOLDER / "static" / name, "text/javascript") for name in MODULES},
             **{f"texts/{each.name}": Asset(each, "application/json") for each in texts},
         }
         self._signed_in = (_FOLDER / "static" / "signed-in.html").read_bytes()

@@ -4,6 +4,7 @@
 |---|---|
 | `/main.aspx` | the application: accounts by `fetch`, a WebSocket, server-sent events, a form |
 | `/session` | what is left of the session, live |
+| `/note` | a form in a page that lets no proxy change it |
 | `/api/data/v9.2/accounts`, `/api/data/v9.2/WhoAmI` | Web API (JSON) |
 | `/XRMServices/2011/Organization.svc` | the SOAP endpoint |
 | `/WebResources/…` | the page's own files, `polling.html`, `ClientGlobalContext.js.aspx` |
@@ -46,6 +47,7 @@ def crm_application(clock: Callable[[], Instant], *, tick: Seconds = 1.0) -> web
     application.router.add_get("/", _start)
     application.router.add_get("/main.aspx", _main)
     application.router.add_get("/session", _session)
+    application.router.add_get("/note", _note)
     application.router.add_get("/api/data/v9.2/accounts", _accounts)
     application.router.add_get("/api/data/v9.2/WhoAmI", _who_am_i)
     application.router.add_route("*", "/XRMServices/2011/Organization.svc", _organization_service)
@@ -88,6 +90,13 @@ async def _main(request: web.Request) -> web.Response:
 async def _session(request: web.Request) -> web.Response:
     """What is left of the session, second by second: the proxy says it, this page shows it."""
     return _page("crm_session.html", **_user(request))
+
+
+async def _note(request: web.Request) -> web.Response:
+    """A form that the page's script does not reach, so that its user learns of the end by sending it."""
+    answer = _page("crm_note.html", **_user(request))
+    answer.headers["Cache-Control"] = "no-cache, no-transform"  # RFC 9111, section 5.2.2.6
+    return answer
 
 
 async def _accounts(_: web.Request) -> web.Response:

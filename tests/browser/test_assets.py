@@ -44,6 +44,19 @@ async def test_a_copy_is_used_briefly_and_then_asked_for_by_its_etag(visited, pa
     assert (other.status, other.text) == (200, first.text)
 
 
+@pytest.mark.parametrize("path", TYPES)
+async def test_it_comes_compressed_where_that_is_taken_as_another_representation(visited, path):
+    zipped = await visited(path, headers={"Accept-Encoding": "br, gzip"})
+    plain = await visited(path, headers={"Accept-Encoding": "gzip;q=0"})
+    assert (zipped.headers["Content-Encoding"], plain.headers.get("Content-Encoding")) == ("gzip", None)
+    assert int(zipped.headers["Content-Length"]) < int(plain.headers["Content-Length"])
+    assert zipped.text == plain.text
+    assert zipped.headers["Vary"] == plain.headers["Vary"] == "Accept-Encoding"
+    tags = {"If-None-Match": zipped.headers["ETag"]}
+    assert (await visited(path, headers=tags | {"Accept-Encoding": "gzip"})).status == 304
+    assert (await visited(path, headers=tags | {"Accept-Encoding": "identity"})).status == 200
+
+
 @pytest.mark.parametrize(("version", "lasting"), [(Assets().script_version, True), ("0" * 16, False), ("", False)])
 async def test_only_an_address_with_the_very_version_is_kept_for_ever(visited, version, lasting):
     answer = await visited(f"session-watch.js?v={version}")

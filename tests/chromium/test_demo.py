@@ -113,6 +113,25 @@ async def test_a_framed_page_offers_a_way_out_of_the_frame(world, page, screensh
     assert await at_the_provider(page)
 
 
+async def test_a_note_in_a_page_that_warns_of_nothing_is_kept(world, page, clock, screenshot):
+    keys = custom(inactivity=15)
+    keys["organization"]["browser"] = {"inject": "documents"}
+    one = await world(**keys)
+    await page.goto(one.url("/note"))
+    await sign_in(page)
+    await page.wait_for_url(one.url("/note"))
+    assert await page.locator("script").count() == 0
+    await screenshot(page, "8-note")
+    await page.get_by_role("textbox", name="Note").fill("Ask again")
+    clock.advance(15 * MINUTE)
+    await page.get_by_role("button", name="Save").click()
+    clock.advance(5)
+    await sign_in(page)
+    await page.get_by_role("button", name="Send it now").click()
+    await page.wait_for_url(one.url("/echo"))
+    assert "Ask again" in await page.inner_text("body")
+
+
 async def test_the_live_page_shows_the_session_and_what_is_told_of_it(world, page, screenshot):
     one = await world(**custom(inactivity=15, session=60))
     await page.goto(one.url("/session"))

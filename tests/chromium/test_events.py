@@ -1,10 +1,14 @@
 """A sign-out is seen at once: in every tab, and in every other browser of the same person."""
 
+import asyncio
+
 from playwright.async_api import expect
 
+from support.axe import is_accessible
 from support.watched import screen
 from support.world import custom
 
+MINUTE = 60.0
 SIGN_OUT = "fetch('/.claims/sign-out?everywhere', {method: 'POST', redirect: 'manual'}).then(() => true)"
 ENDED = "You are signed out"
 
@@ -25,6 +29,7 @@ async def test_signing_out_everywhere_is_seen_in_another_browser_without_a_click
     for tab in elsewhere:
         await expect(screen(tab)).to_contain_text(ENDED, timeout=5000)
     await screenshot(elsewhere[0], "signed-out-elsewhere")
+    await is_accessible(elsewhere[0], "claims-session")
 
 
 async def test_signing_out_in_one_tab_is_seen_in_the_others(watched):
@@ -71,3 +76,39 @@ async def test_another_persons_browser_sees_nothing_of_it(watched):
         one.world.proxy._lasting.announcements.changed()
     assert (await (await asked.value).json())["state"] == "live"
     await expect(screen(elsewhere)).to_have_count(0)
+
+
+async def test_an_end_that_is_told_while_an_older_answer_is_under_way_is_not_missed(watched):
+    one = await watched(**custom(inactivity=15))
+    page = await one.open("/headers")
+    await listens(one)
+    asked, cut = [], asyncio.Event()
+
+    async def late(route):
+        answer = await route.fetch()
+        asked.append(answer.status)
+        if len(asked) == 1:
+            await cut.wait()
+        await route.fulfill(response=answer)
+
+    await one.context.route("**/.claims/session", late)
+    page.on("requestfinished", lambda request: cut.set() if request.url.endswith("/.claims/events") else None)
+    async with page.expect_request("**/.claims/session"):
+        one.world.proxy._lasting.announcements.changed()
+    while not asked:
+        await page.wait_for_timeout(20)
+    one.world.clock.advance(15 * MINUTE)
+    await expect(screen(page)).to_contain_text("because nothing happened")
+    assert asked == [200, 401]
+
+
+async def test_a_stream_that_is_refused_has_the_page_ask_why(watched):
+    one = await watched(**custom(inactivity=15))
+
+    async def too_late(route):
+        one.world.clock.advance(15 * MINUTE)
+        await route.fulfill(status=401)
+
+    await one.context.route("**/.claims/events", too_late)
+    page = await one.open("/headers")
+    await expect(screen(page)).to_contain_text("because nothing happened")

@@ -1,15 +1,19 @@
 """Chromium runs the injected script under every kind of policy, and the policy holds for everything else.
 
-The script is a stand-in: it says that it ran, and what it could reach.
+The script is a stand-in where what counts is what it could reach, and the real one where that is what a person sees.
 """
 
+import base64
 import contextlib
+import hashlib
 
 import pytest
 from aiohttp import web
+from playwright.async_api import expect
 
 from support.ports import free_port
-from support.world import served
+from support.watched import screen, sign_in
+from support.world import custom, served
 
 STAND_IN = """
 window.watch = (async () => {
@@ -20,6 +24,7 @@ window.watch = (async () => {
 })();
 """
 INLINE = "window.inline = true"
+HASH = "'sha256-" + base64.b64encode(hashlib.sha256(INLINE.encode()).digest()).decode() + "'"
 PAGE = '<!doctype html><html><head>{meta}<title>a</title></head><body><script nonce="{nonce}">{inline}</script></body>'
 
 # (header, meta, does the page's own inline script run, may the page reach another endpoint of ours)
@@ -33,6 +38,9 @@ SHAPES = {
     "a nonce and strict-dynamic": ("default-src 'none'; script-src 'nonce-cGFnZQ==' 'strict-dynamic'", "", True, False),
     "strict-dynamic alone": ("script-src 'strict-dynamic'", "", False, True),
     "a fallback with a nonce": ("default-src 'nonce-cGFnZQ=='", "", True, False),
+    "a hash": (f"script-src {HASH}", "", True, True),
+    "a hash and strict-dynamic": (f"script-src {HASH} 'strict-dynamic'", "", True, True),
+    "inline": ("script-src 'unsafe-inline'; style-src 'none'", "", True, True),
     "elements": ("script-src 'self'; script-src-elem 'none'", "", False, True),
     "two lines": ("script-src 'nonce-cGFnZQ=='\nscript-src 'none'", "", False, True),
     "a list": ("script-src 'nonce-cGFnZQ==', default-src 'none'", "", False, False),
@@ -79,25 +87,24 @@ async def signed_in(world, page):
     """`await signed_in("documents")`: a page that is signed in, and a world that injects there."""
     async with contextlib.AsyncExitStack() as stack:
 
-        async def make(inject: str):
+        async def make(inject: str, *, stand_in: bool = True, **keys):
             port = free_port()
             await stack.enter_async_context(served(application(), port))
             upstream = {"upstream": f"http://127.0.0.1:{port}", "browser": {"inject": inject}}
-            one = await world(organization=upstream)
+            one = await world(**{**keys, "organization": upstream | keys.get("organization", {})})
 
-            async def stand_in(route):
+            async def standing_in(route):
                 await route.fulfill(body=STAND_IN, content_type="text/javascript")
 
             async def answered(route):
                 await route.fulfill(json={})
 
-            await page.route("**/.claims/session-watch.js", stand_in)
-            for path in ("session", "activity", "events", "texts/*", "elsewhere"):
-                await page.route(f"**/.claims/{path}", answered)
+            if stand_in:
+                await page.route("**/.claims/session-watch.js", standing_in)
+                for path in ("session", "activity", "events", "texts/*", "elsewhere"):
+                    await page.route(f"**/.claims/{path}", answered)
             await page.goto(one.url("/resource"))
-            await page.locator("input[name=UserName][value*=alice]").check()
-            await page.locator("input[name=Password]").fill("secret")
-            await page.locator("[type=submit]").first.click()
+            await sign_in(page)
             await page.wait_for_url(one.url("/resource"))
             return one
 
@@ -113,6 +120,31 @@ async def test_the_script_runs_whatever_the_policy_and_the_policy_holds(signed_i
         ours = [path for path in ("session", "activity", "events", "texts/en.json") if reached.get(path)]
         seen[shape] = len(ours), await page.evaluate("window.inline === true"), reached.get("elsewhere")
     assert seen == {shape: (4, runs, reaches) for shape, (_, _, runs, reaches) in SHAPES.items()}
+
+
+async def test_the_real_one_shows_its_screens_under_each_of_them(signed_in, page):
+    one = await signed_in("documents", stand_in=False, **custom(session=60))
+    one.clock.advance(41 * 60)
+    for shape in SHAPES:
+        await page.goto(one.url(f"/shape/{shape}"))
+        await expect(screen(page), shape).to_contain_text("about to end")
+
+
+@pytest.mark.parametrize("query", ["", "?strict"])
+async def test_the_real_one_shows_them_in_a_web_resource_too(signed_in, page, query):
+    one = await signed_in("global-context", stand_in=False, **custom(session=60))
+    one.clock.advance(41 * 60)
+    await page.goto(one.url(f"/resource{query}"))
+    await expect(screen(page)).to_contain_text("about to end")
+
+
+async def test_a_web_resource_without_it_is_left_alone_as_in_crm(signed_in, page):
+    one = await signed_in("global-context", stand_in=False, **custom(session=60))
+    one.clock.advance(41 * 60)
+    await page.goto(one.url("/shape/none at all"))
+    assert await page.evaluate("document.querySelectorAll('script[src]').length") == 0
+    await page.goto(one.url("/resource"))
+    await expect(screen(page)).to_contain_text("about to end")
 
 
 @pytest.mark.parametrize("query", ["", "?strict"])

@@ -167,3 +167,15 @@ async def test_the_title_calls_while_nobody_looks_and_is_put_back(watched):
     await page.evaluate(hide, arg=False)
     await one.tick()
     assert await page.title() == plain
+
+
+async def test_where_motion_is_not_wanted_the_title_calls_once_and_stands(watched):
+    one = await watched(browser={"reduced_motion": "reduce"}, **custom(session=60))
+    page = await one.open()
+    plain = await page.title()
+    await page.evaluate("Object.defineProperty(document, 'hidden', { value: true, configurable: true })")
+    await one.pass_time(41 * MINUTE)
+    await expect(screen(page)).to_contain_text(WARNED)
+    for _ in range(3):
+        assert await page.title() == f"● Your session is about to end \N{EN DASH} {plain}"
+        await one.context.clock.run_for(1000)

@@ -66,6 +66,20 @@ async def test_another_user_in_the_popup_reloads_every_tab(watched):
     await expect(first.locator("body")).to_contain_text("bob@contoso.com")
 
 
+async def test_and_no_form_that_brought_a_page_is_posted_again(watched):
+    one = await watched(**custom(session=60))
+    page = await one.open()
+    posts = []
+    one.context.on("request", lambda request: posts.append(request.url) if request.method == "POST" else None)
+    await page.get_by_role("button", name="Save").click()
+    await page.wait_for_url(one.world.url("/echo"))
+    await page.evaluate("window.leftAlone = true")
+    await one.pass_time(AN_HOUR)
+    await signs_in_again(page, "Sign in again", "bob")
+    await page.wait_for_function("window.leftAlone === undefined && document.readyState === 'complete'")
+    assert posts.count(one.world.url("/echo")) == 1
+
+
 async def test_a_provider_that_cuts_the_popup_from_its_opener_is_no_obstacle(watched):
     one = await watched(**custom(session=60))
 

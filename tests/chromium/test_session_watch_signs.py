@@ -40,13 +40,14 @@ async def test_a_polling_page_idles_out_on_time_while_a_typing_user_does_not(wat
 async def test_input_is_reported_once_per_resolution_and_only_while_there_is_some(watched):
     one = await watched(**custom(inactivity=15))
     page = await one.open()
+    await one.stand_still(page)
     await one.tick()
     assert one.count("POST", "activity") == 0
     for key in "a few words":
         await page.keyboard.press(key)
     await one.tick()
     assert one.count("POST", "activity") == 1
-    await one.pass_time(5)
+    await one.pass_time(3)
     await one.tick()
     assert one.count("POST", "activity") == 2, "what was typed after the report is told when the next is due"
     for _ in range(4):

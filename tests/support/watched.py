@@ -63,6 +63,10 @@ class Watched:
         self.world.clock.advance(seconds)
         await self.context.clock.fast_forward(int(seconds * 1000))
 
+    async def stand_still(self, page: Page) -> None:
+        """From now on the pages' time passes by `pass_time` and `tick` alone."""
+        await self.context.clock.pause_at(await page.evaluate("Date.now() + 1000"))
+
     async def tick(self) -> None:
         """What the pages do within a second or two, while no time passes for the proxy."""
         await self.context.clock.run_for(2000)

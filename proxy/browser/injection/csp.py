@@ -17,9 +17,9 @@ _NONE, _SELF, _STRICT_DYNAMIC = "'none'", "'self'", "'strict-dynamic'"
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What the script needs: URLs of the page's own origin. `script`: its own; `connections`: what it fetches."""
+    """What the script needs, URLs of the page's origin. `scripts`: itself and its modules; `connections`: fetches."""
 
-    script: str
+    scripts: tuple[str, ...]
     connections: tuple[str, ...]
 
 
@@ -102,14 +102,18 @@ def admit(values: Sequence[str], wanted: Wanted, own_nonce: str) -> Admission:
         return Admission(tuple(values), is_sandboxed=True)
     nonce = _nonce_for(policies, own_nonce)
     for policy in policies:
-        _admit_script(policy, wanted.script, nonce)
+        _admit_scripts(policy, wanted.scripts, nonce)
         _admit_connections(policy, wanted.connections)
     return Admission(tuple(",".join(map(str, line)) for line in lines), nonce, nonce == own_nonce)
 
 
-def admit_connections(text: str, wanted: Wanted) -> str:
-    """A policy of a `meta`: it is for what stands behind it, so the script itself is not its business."""
+def admit_later(text: str, wanted: Wanted) -> str:
+    """A policy of a `meta`: it is for what comes after it, which the script's modules and connections do."""
     policy = _Policy(text)
+    sources = policy.sources(_SCRIPT)
+    # Under `strict-dynamic` a script that runs may import whatever it wants to.
+    if sources is not None and not _is_strict(sources):
+        _admit_scripts(policy, wanted.scripts, None)
     _admit_connections(policy, wanted.connections)
     return str(policy)
 
@@ -127,14 +131,15 @@ def _nonce_for(policies: Iterable[_Policy], own: str) -> str | None:
     return next((nonce for nonce in strict[0] if all(nonce in others for others in strict)), own)
 
 
-def _admit_script(policy: _Policy, url: str, nonce: str | None) -> None:
+def _admit_scripts(policy: _Policy, urls: Sequence[str], nonce: str | None) -> None:
     sources = policy.sources(_SCRIPT)
+    # The tag's nonce goes on to what the script imports (HTML, «script fetch options»), as its trust does.
     if sources is None or (nonce is not None and nonce in _nonces(sources)):
         return
     if _is_strict(sources):
         policy.add(_SCRIPT, [f"'nonce-{nonce}'"])
-    elif not _matches(sources, url):
-        policy.add(_SCRIPT, [url])
+    elif missing := [url for url in urls if not _matches(sources, url)]:
+        policy.add(_SCRIPT, missing)
 
 
 def _admit_connections(policy: _Policy, urls: Sequence[str]) -> None:

@@ -9,7 +9,7 @@ from typing import Protocol
 from urllib.parse import quote
 
 from proxy.browser.injection.coding import Decoder, Encoder, accepts_gzip, is_identity, is_known
-from proxy.browser.injection.csp import Admission, Wanted, admit, admit_connections
+from proxy.browser.injection.csp import Admission, Wanted, admit, admit_later
 from proxy.browser.injection.document import Document
 from proxy.browser.injection.headers import Fields, Mark, answered, asked, text_of, values_of
 from proxy.browser.injection.script import Script, loader
@@ -21,6 +21,7 @@ from proxy.model.settings import TimeRules
 from proxy.policy.placement import Place, knows_dialogs, may_place
 
 SCRIPT = "session-watch.js"
+MODULES = ("session-screens.js", "session-hints.js")
 # What the script fetches; a source that ends with a slash stands for all below it.
 CONNECTIONS = ("session", "activity", "events", "texts/")
 
@@ -160,7 +161,7 @@ class Asked:
     def _body(self, media_type: str, nonce: str | None) -> _Body:
         if self._place is Place.GLOBAL_CONTEXT:
             return Script(self._inserted.line)
-        edit = partial(admit_connections, wanted=self._wanted)
+        edit = partial(admit_later, wanted=self._wanted)
         return Document(_tag(self._inserted.source, nonce), edit, is_xml=media_type == _XHTML)
 
     def _changed(
@@ -220,9 +221,10 @@ def _why_not(parameters: str, headers: Fields) -> Why | None:
 def _wanted(facts: RequestFacts, mount: str) -> Wanted:
     if "[" in facts.authority:
         # The grammar of host sources knows no IPv6 address (Content Security Policy Level 3, section 2.3.1).
-        return Wanted("'self'", ("'self'",))
+        return Wanted(("'self'",), ("'self'",))
     base = f"{facts.origin}{quote(mount, safe=_SAFE_IN_SOURCES)}"
-    return Wanted(f"{base}/{SCRIPT}", tuple(f"{base}/{name}" for name in CONNECTIONS))
+    scripts, connections = (tuple(f"{base}/{name}" for name in names) for names in ((SCRIPT, *MODULES), CONNECTIONS))
+    return Wanted(scripts, connections)
 
 
 def _tag(source: str, nonce: str | None) -> bytes:

@@ -11,22 +11,24 @@ const FIRST_WAIT = 15000, LONGEST_WAIT = 600000;
  * @returns {() => undefined}
  */
 export function follow(base, tell) {
-  /** @type {EventSource} */ let stream;
+  /** @type {EventSource|undefined} */ let stream;
   let timer = 0, wait = FIRST_WAIT, lost = false;
 
   function open() {
-    stream = new EventSource(base + "events");
-    for (const type of ["ended", "changed", "message"]) stream.addEventListener(type, tell);
-    stream.onopen = () => {
+    if (!window.EventSource) return;
+    const own = (stream = new EventSource(base + "events"));
+    for (const type of ["ended", "changed", "message"]) own.addEventListener(type, tell);
+    own.onopen = () => {
       wait = FIRST_WAIT;
       if (lost) tell(); // what was told between two streams was missed
       lost = false;
     };
-    stream.onerror = () => {
+    own.onerror = () => {
       // Refused, or broken off: an EventSource would come again by itself within seconds, and so would every other.
-      wait = stream.readyState === stream.CLOSED ? LONGEST_WAIT : Math.min(wait * 2, LONGEST_WAIT);
+      wait = own.readyState === own.CLOSED ? LONGEST_WAIT : Math.min(wait * 2, LONGEST_WAIT);
       lost = true;
-      stream.close();
+      if (own.readyState === own.CLOSED) tell(); // refused: there may be no session any more
+      own.close();
       timer = setTimeout(open, wait * (0.5 + Math.random()));
     };
   }
@@ -34,7 +36,7 @@ export function follow(base, tell) {
   open();
   return () => {
     clearTimeout(timer);
-    stream.close();
+    stream?.close();
   };
 }
 
@@ -45,15 +47,14 @@ const seen = new WeakSet();
  * @param {any} view @param {() => void} tell
  */
 export function notice(view, tell) {
-  const { prototype } = view.XMLHttpRequest;
   /** @param {any} answer a Response or an XMLHttpRequest */
   const look = (answer) => isOurs(answer).then((ours) => ours && tell(), () => {}); // or it is the application's own
   wrap(view, "fetch", (call) => {
     const answer = call();
-    answer.then(look, () => {});
+    answer?.then?.(look, () => {}); // whatever the page has in its place
     return answer;
   });
-  wrap(prototype, "send", (call, request) => {
+  wrap(view.XMLHttpRequest?.prototype, "send", (call, request) => {
     request.addEventListener("loadend", () => look(request), { once: true });
     return call();
   });
@@ -61,17 +62,19 @@ export function notice(view, tell) {
 
 /** @param {any} holder @param {string} name @param {(call: () => any, self: any) => any} around */
 function wrap(holder, name, around) {
-  if (seen.has(holder[name])) return;
-  holder[name] = new Proxy(holder[name], {
-    apply: (target, self, values) => around(() => Reflect.apply(target, self, values), self),
-  });
-  seen.add(holder[name]);
+  try {
+    if (seen.has(holder[name])) return;
+    holder[name] = new Proxy(holder[name], {
+      apply: (target, self, values) => around(() => Reflect.apply(target, self, values), self),
+    });
+    seen.add(holder[name]);
+  } catch {} // the page has taken it away, or frozen it
 }
 
 /** Our challenge is JSON with `error` and `reference`. @param {any} answer */
 async function isOurs(answer) {
-  if (answer.status !== 401 || !(answer.url || answer.responseURL).startsWith(origin + "/")) return false;
-  const body = answer.clone ? await answer.clone().text() : answer.response;
-  const { error, reference } = typeof body === "string" ? JSON.parse(body) : body;
+  if (answer.status !== 401 || !(answer.url || answer.responseURL).startsWith(location.origin + "/")) return false;
+  const copy = answer.clone ? answer.clone() : new Response(answer.response);
+  const { error, reference } = answer.responseType === "json" ? answer.response : await copy.json();
   return !!error && !!reference;
 }

@@ -2,9 +2,11 @@
 /**
  * The four screens, and a fifth for a session that was ended from elsewhere, as one dialog in a shadow root of its own.
  *
- * @typedef {{show(wish: string, seconds: number, away: boolean): void, signedIn(): void}} Screens
- *   `wish`: a screen's name, the reason of an end, or nothing; `seconds` left; `away`: the proxy is out of reach
- * @typedef {{later(): void, proceed(): void, signIn(): void}} Actions
+ * @typedef {(wish: string, seconds: number, away?: boolean, busy?: boolean) => void} Show
+ * @typedef {{show: Show, signedIn(): void}} Screens
+ *   `wish`: a screen's name, the reason of an end, or nothing; `seconds` left; `away`: the proxy is out of reach;
+ *   `busy`: a click is under way, which no screen that opens is to take
+ * @typedef {{later(): void, proceed(): void}} Actions
  */
 const LANGUAGES = ["en", "fr", "de", "es", "pt", "it", "nl", "ja", "zh", "ar"];
 /** The screen for the reason of an end; any other is of no limit. @type {Record<string, string>} */
@@ -13,7 +15,7 @@ const ENDINGS = {
   token_lifetime: "session_expired",
   inactivity_timeout: "inactivity_expired",
 };
-/** @type {Record<string, [string, keyof Actions][]>} */
+/** @type {Record<string, [string, keyof Actions|"signIn"][]>} */
 const BUTTONS = {
   session_warning: [["sign_in_now", "signIn"], ["later", "later"]],
   session_expired: [["sign_in", "signIn"]],
@@ -32,7 +34,7 @@ dialog::backdrop { background: rgb(0 0 0 / .6); }
 /* The user may be gone, and somebody else sit there. */
 dialog.over::backdrop { backdrop-filter: blur(8px); }
 h2 { margin: 0 0 .5em; font-size: 1.375em; line-height: 1.3; outline: none; }
-p { margin: 0 0 .75em; }
+p { margin: 0 0 .75em; text-wrap: pretty; }
 p:empty { display: none; }
 [role=timer] { font-size: 2.25em; font-weight: 600; font-variant-numeric: tabular-nums; }
 [role=status] { color: var(--soft); }
@@ -42,6 +44,7 @@ button { min-height: 2.75em; padding: .5em 1.25em; border: 1px solid var(--stron
   background: none; color: var(--text); font: inherit; font-weight: 600; cursor: pointer; }
 button:first-child { background: var(--strong); color: var(--on); }
 button:focus-visible { outline: 3px solid var(--strong); outline-offset: 3px; }
+@media (max-width: 30em) { button { flex: auto; } }
 @media (prefers-color-scheme: dark) { dialog { --back: #1c222b; --text: #eef1f5; --soft: #b3bdca; --line: #36404d;
   --strong: #8fbdf5; --on: #0c1a2b; } }`;
 
@@ -56,10 +59,26 @@ export async function load(base, page, actions, fetch) {
   const tags = wishes.map((wish) => wish.toLowerCase().split("-")[0]);
   const language = tags.find((tag) => LANGUAGES.includes(tag)) || "en";
   const answer = await fetch(`${base}texts/${language}.json`);
-  return screens(page, actions, language, await answer.json());
+  const signIn = () => signInAgain(base, page);
+  return screens(page, { ...actions, signIn }, language, await answer.json());
 }
 
-/** @param {Window} page @param {Actions} actions @param {string} language @param {Record<string, string>} texts */
+/**
+ * In a window of its own, so that the page stays; where that is blocked, in its place.
+ * @param {string} base @param {Window} page
+ */
+function signInAgain(base, page) {
+  const url = base + "sign-in?again&return=";
+  const { pathname, search } = page.location, done = new URL("signed-in", base).pathname;
+  const popup = open(url + encodeURIComponent(done), "claims-session " + base, "popup,width=520,height=720");
+  if (!popup) page.location.assign(url + encodeURIComponent(pathname + search));
+}
+
+/**
+ * @param {Window} page @param {Actions & {signIn(): void}} actions
+ * @param {string} language @param {Record<string, string>} texts
+ * @returns {Screens}
+ */
 function screens(page, actions, language, texts) {
   const { document } = page;
   const direction = language === "ar" ? "rtl" : "ltr";
@@ -69,7 +88,7 @@ function screens(page, actions, language, texts) {
   /** @template {keyof HTMLElementTagNameMap} T @param {T} tag @param {Record<string, string>} attributes */
   function element(tag, attributes, text = "") {
     const made = document.createElement(tag);
-    for (const name in attributes) made.setAttribute(name, attributes[name]);
+    for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
     made.textContent = text;
     return made;
   }
@@ -149,9 +168,11 @@ function screens(page, actions, language, texts) {
   }
 
   return {
-    show(/** @type {string} */ wish, /** @type {number} */ seconds, /** @type {boolean} */ away) {
+    show(wish, seconds, away = false, busy = false) {
       const name = !wish || wish in BUTTONS ? wish : ENDINGS[wish] || "signed_out";
-      if (name !== shown) {
+      if (busy && !shown) return;
+      // A page that draws itself anew takes the screen away with all else.
+      if (name !== shown || (shown && !dialog?.isConnected)) {
         shown = name;
         if (shown) open();
         else dialog?.close(); // which gives the focus back to where it was

@@ -6,16 +6,17 @@
  * @typedef {"session_ends_in"|"session_warning_in"|"inactivity_ends_in"|"inactivity_warning_in"} Limit
  * @typedef {Partial<Record<Limit, number|null>> & {state: string, reason: string, principal?: string,
  *   dialogs?: boolean, activity_resolution?: number, at: number, active: boolean}} Told
- *   what `session` and `activity` answer, in seconds; `at`: Date.now() when; `active`: it answers a report
+ *   what `session` and `activity` answer, in seconds; `at`: Date.now() when asked; `active`: it answers a report
  */
 (() => {
   "use strict";
   const { src = "" } = /** @type {Partial<HTMLScriptElement>} */ (document.currentScript || {});
-  if (!src.startsWith(origin + "/")) return; // a sandboxed frame has no origin, and no session
+  if (!src.startsWith(location.origin + "/")) return; // a sandboxed frame has no origin, and no session
   const base = new URL(".", src).href;
   const NAME = "claims-session " + base;
-  const view = /** @type {any} */ (self);
-  const fetchAsIs = fetch.bind(self);
+  const view = /** @type {any} */ (window);
+  const fetchAsIs = fetch.bind(view);
+  const bring = (/** @type {string} */ name) => import(`${base}session-${name}.js`);
 
   // One watch for a page and all its frames of this origin: the outermost's.
   let outermost = view;
@@ -23,7 +24,7 @@
     while (outermost.parent !== outermost && outermost.parent.document) outermost = outermost.parent;
   } catch {} // of another origin
   if (view[NAME]) return;
-  if (outermost[NAME]) return outermost[NAME](self);
+  if (outermost[NAME]) return outermost[NAME](view);
   view[NAME] = attach;
 
   // What is known. Instants are milliseconds of now(), which goes on through sleep, as performance.now() may not.
@@ -46,9 +47,20 @@
     return left("session_warning_in") <= 0 && now() >= snoozedTo ? "session_warning" : "";
   }
 
-  // The talk with the proxy.
+  function settle() {
+    if (due() !== "over") confirmed = due();
+  }
+
   /** @type {Promise<void>|undefined} */ let asking;
-  const ask = () => (asking ||= talk("session", "GET").finally(() => (asking = undefined)));
+  let anew = false; // asked for while an answer is under way
+
+  function ask() {
+    anew = !!asking;
+    return (asking ||= talk("session", "GET").finally(() => {
+      asking = undefined;
+      if (anew) ask();
+    }));
+  }
 
   /** @param {string} path @param {string} method */
   async function talk(path, method) {
@@ -66,7 +78,7 @@
       return render();
     }
     if (told && told.at > asked) return; // something newer was told meanwhile
-    answer.at = Date.now();
+    answer.at = asked; // a sleep meanwhile makes nothing longer
     answer.active = method === "POST";
     channel?.postMessage({ told: answer });
     await take(answer);
@@ -75,7 +87,10 @@
   /** @param {Told} answer */
   async function take(answer) {
     if (answer.state === "live") {
-      if (mine && mine !== answer.principal) return location.reload(); // this page is another user's
+      if (mine && mine !== answer.principal) { // this page is another user's
+        history.replaceState(history.state, ""); // else the form that brought it is posted again
+        return location.reload();
+      }
       mine = answer.principal || "";
       wanted = answer.dialogs;
       if (answer.active) reportedAt = now();
@@ -85,17 +100,15 @@
     away = false;
     retryAt = retryAfter = overdue = 0;
     if (left("session_warning_in") > 0) snoozedTo = 0;
-    confirmed = due();
+    settle();
     listen();
-    // Now: after the end the network may be gone.
     if (wanted && !screens) await load();
     render();
   }
 
-  // The screens.
   /** @type {import("./session-screens.js").Screens|undefined} */ let screens;
   /** @type {Promise<typeof screens>|undefined} */ let loading;
-  const load = () => (loading ||= import(base + "session-screens.js")
+  const load = () => (loading ||= bring("screens")
     .then((module) => module.load(base, outermost, actions, fetchAsIs))
     .then((loaded) => (screens = loaded), () => (loading = undefined)));
   const actions = {
@@ -104,37 +117,30 @@
       later();
     },
     proceed: () => talk("activity", "POST"),
-    signIn() {
-      const url = base + "sign-in?again&return=";
-      const { pathname, search } = outermost.location, done = new URL("signed-in", base).pathname;
-      const popup = open(url + encodeURIComponent(done), NAME, "popup,width=520,height=720");
-      if (!popup) outermost.location.assign(url + encodeURIComponent(pathname + search)); // it was blocked
-    },
   };
 
   /** Not before two minutes are left; then not at all. */
   function later() {
     const rest = left("session_ends_in") - 120;
     snoozedTo = rest > 0 ? now() + rest * 1000 : Infinity;
-    confirmed = due();
+    settle();
     render();
   }
 
   function render() {
-    if (confirmed !== "over") {
-      screens?.show(confirmed, left(confirmed === "session_warning" ? "session_ends_in" : "inactivity_ends_in"), away);
-    }
+    const limit = confirmed === "session_warning" ? "session_ends_in" : "inactivity_ends_in";
+    screens?.show(confirmed, left(limit), away, now() - pressedAt < 1000);
   }
 
-  // The other tabs. One holds the lock, and with it the stream of events; where there are no locks, none does.
+  // The other tabs. One holds the lock, and with it the stream of events; without locks none does.
   /** @type {BroadcastChannel|undefined} */ let channel;
   /** @type {(() => void)|undefined} */ let release;
   /** @type {(() => undefined)|undefined} */ let unfollow;
   /** @type {typeof import("./session-hints.js")|undefined} */ let hints;
 
   function join() {
-    const own = (channel = new BroadcastChannel(NAME));
-    own.onmessage = ({ data }) => {
+    const own = (channel = window.BroadcastChannel && new BroadcastChannel(NAME));
+    if (own) own.onmessage = ({ data }) => {
       if (data.later) later();
       else if (!told || data.told.at >= told.at) take(data.told);
     };
@@ -144,14 +150,14 @@
         release = () => resolve(0);
         listen();
       });
-    });
+    }).catch(() => {});
     ask();
-    import(base + "session-hints.js").then((module) => ((hints = module), attach(self), listen()), () => {});
+    bring("hints").then((module) => ((hints = module), attach(view), listen()), () => {});
   }
 
   /** A page that is put away keeps nothing open, so that it may come back as it was. */
   function leave() {
-    screens?.show("", 0, false);
+    screens?.show("", 0);
     channel?.close();
     release?.();
     channel = release = undefined;
@@ -164,19 +170,19 @@
     else unfollow = unfollow?.();
   }
 
-  // Input. The tab under the user's hands reports for all: the browser may slow down or freeze any other.
-  let reportedAt = -Infinity, refusedAt = -Infinity, activeAt = 0, place = "";
-  const seen = new WeakSet();
+  // Input. The tab under the user's hands reports for all; any other may be frozen.
+  let reportedAt = -Infinity, refusedAt = -Infinity, pressedAt = -Infinity, activeAt = 0, place = "";
 
   /** @param {Event} event */
   function input(event) {
     if (!event.isTrusted) return;
-    if (event.type === "pointermove") { // made up by browsers too, when a page changes below a mouse that lies still
+    if (event.type === "pointermove") { // made up too, when a page changes below a mouse that lies still
       const { screenX, screenY } = /** @type {PointerEvent} */ (event), before = place;
       place = screenX + " " + screenY;
       if (!before || before === place) return;
     }
     activeAt = now();
+    if (event.type === "pointerdown") pressedAt = activeAt;
     report();
   }
 
@@ -195,15 +201,12 @@
   /** @param {any} inner a window */
   function attach(inner) {
     try {
-      const { document } = inner;
-      if (!seen.has(document)) {
-        seen.add(document);
-        for (const type of ["pointerdown", "pointermove", "keydown", "touchstart", "touchmove", "wheel"])
-          document.addEventListener(type, input, { capture: true, passive: true });
-      }
+      // Again and again: document.open() takes them away.
+      for (const type of ["pointerdown", "pointermove", "keydown", "touchstart", "touchmove", "wheel"])
+        inner.document.addEventListener(type, input, { capture: true, passive: true });
       hints?.notice(inner, refused);
       for (let index = 0; index < inner.length; index++) attach(inner[index]);
-    } catch {} // a frame of another origin
+    } catch {} // of another origin
   }
 
   function refused() {
@@ -213,7 +216,6 @@
     ask();
   }
 
-  // The ticks.
   function tick() {
     if (outermost !== view && outermost[NAME]) { // the script has come to the page around this frame
       clearInterval(ticks);
@@ -221,22 +223,22 @@
       return leave();
     }
     const drift = Date.now() - performance.now() - offset;
-    if (Math.abs(drift) > 2000) { // the machine slept, or its clock was set: only the proxy knows
+    if (Math.abs(drift) > 2000) { // sleep, or a clock that was set: only the proxy knows
       offset += drift;
       slept += Math.max(0, drift);
       if (told) told.at += drift;
       ask();
     }
-    attach(self);
+    attach(view);
     report();
     // Shown is what the proxy has said; the tab with the lock asks first.
-    if ((away || !told || due() !== confirmed) && now() >= retryAt && (release || ++overdue > 2)) ask();
+    if (!asking && (away || !told || due() !== confirmed) && now() >= retryAt && (release || ++overdue > 2)) ask();
     listen();
     render();
   }
 
   function wake() {
-    if (document.visibilityState === "visible" && now() - toldAt > 10000) ask();
+    if (!document.hidden && now() - toldAt > 10000) ask();
   }
 
   if (location.href.split(/[?#]/)[0] === base + "signed-in") {
@@ -244,7 +246,8 @@
     ask().then(close).then(load).then((loaded) => loaded?.signedIn());
     return;
   }
-  attach(self);
+  attach(view);
+  bring("screens").catch(() => {}); // a policy in the page's head may forbid it later
   join();
   const ticks = setInterval(tick, 1000);
   addEventListener("pagehide", leave);
