@@ -40,11 +40,16 @@ class LiveSettings:
 
     A store that is away leaves them as they were. One that has lost them (restarted empty, put back from a copy) is
     given them again by the first worker that notices: lost settings would be longer sessions than anybody allowed.
+
+    `counts`: whether they are more than looked at here; with `settings.source: yaml` nothing is ever given back.
     """
 
-    def __init__(self, store: AdminStore, clock: Callable[[], Instant]) -> None:
+    def __init__(
+        self, store: AdminStore, clock: Callable[[], Instant], counts: Callable[[], bool] = lambda: True
+    ) -> None:
         self._store = store
         self._clock = clock
+        self._counts = counts
         self._book: Book | None = None
         self._values: Values = {}
         self._listeners: list[Callable[[Values], None]] = []
@@ -113,17 +118,17 @@ class LiveSettings:
         """Take what the store says now. Raises StoreUnavailable."""
         book = await self._store.book()
         known = self._book
-        if known is not None and book.revision < known.revision:
+        if known is None or book.revision >= known.revision or not self._counts():
+            self._take(book)
+        else:
             await self._restore(known, book)
-            return
-        self._take(book)
 
     def _take(self, book: Book) -> None:
-        if self._book is not None and book.revision < self._book.revision:
+        if self._book is not None and book.revision < self._book.revision and self._counts():
             return
         before, self._book, self._values = self._values, book, understood(book.values)
         if self._values != before:
-            if self._following is not None:
+            if self._following is not None and self._counts():
                 log.info("settings_in_force", revision=book.revision, changed=len(self._values))
             for listener in tuple(self._listeners):
                 listener(self._values)
