@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from proxy.cli.administration import json_option
+from proxy.cli.cmdlet import Cmdlet
 from proxy.cli.output import complain, config_option, load_or_exit
 from proxy.errors import SettingUnknown
 from proxy.model.deployment import Deployment
@@ -28,8 +29,7 @@ def list_organizations(config: Path, *, as_json: bool) -> None:
     _show(load_or_exit(config), None, as_json=as_json)
 
 
-# The name is folded: so are a command's options, by this.
-@click.command("get-crmorganization", context_settings={"token_normalize_func": str.lower})
+@click.command("get-crmorganization", cls=Cmdlet)
 @config_option
 @click.option("-name", "name", help="One organization, by its unique name or GUID; left out: all.")
 @json_option
@@ -58,7 +58,7 @@ def _row(deployment: Deployment, organization: Organization) -> dict[str, str]:
     return {
         "Id": organization.id,
         "UniqueName": organization.name,
-        "FriendlyName": organization.friendly_name,
+        "FriendlyName": organization.friendly_name or organization.name,
         "State": "Enabled",
         "Kind": str(organization.kind),
         "Url": url_of(deployment, organization),

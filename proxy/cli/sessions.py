@@ -1,6 +1,7 @@
 """`claims-proxy sessions`: who is signed in, and ending it."""
 
 import json
+import re
 from pathlib import Path
 
 import click
@@ -15,7 +16,19 @@ from proxy.sessions.service import Summary
 from proxy.settings.current import rules_of
 
 _AT_ONCE = 500
+_ID_AFTER_A_DASH = re.compile(r"-[A-Za-z0-9_-]{42}")
 _organization_option = click.option("--organization", help="Of one organization alone.")
+
+
+class _OfOneSession(click.Command):
+    """A command whose argument is a session's id. One id in 64 begins with a dash, and is no option for that."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """As click does, with such an id last, where it cannot be taken for an option."""
+        ids = [word for word in args if _ID_AFTER_A_DASH.fullmatch(word)]
+        if ids and "--" not in args:
+            args = [*(word for word in args if word not in ids), "--", *ids]
+        return super().parse_args(ctx, args)
 
 
 @click.group()
@@ -49,7 +62,7 @@ async def _list(deployment: Deployment, organization: str | None, user: str | No
     Console().print(table if found else "Nobody is signed in.")
 
 
-@sessions.command()
+@sessions.command(cls=_OfOneSession)
 @config_option
 @click.argument("session_id")
 @json_option
@@ -102,15 +115,25 @@ def _ends(deployment: Deployment, summary: Summary) -> dict[str, str | None]:
 @click.option("--user", help="Every session of this user: UPN, or name where there is none.")
 @click.option("--session", "session_id", help="One session, by the id that `list` shows.")
 @why_option
-def revoke(config: Path, organization: str | None, user: str | None, session_id: str | None, why: str) -> None:
+@json_option
+def revoke(
+    *, config: Path, organization: str | None, user: str | None, session_id: str | None, why: str, as_json: bool
+) -> None:
     """End sessions at once, on every node; who is revoked must sign in with credentials."""
     if bool(user) == bool(session_id):
         raise click.UsageError("say whose sessions: --user alice@contoso.com, or --session ID")
-    run(_revoke(shared_store(config, organization), organization, user, session_id, why))
+    deployment = shared_store(config, organization)
+    run(_revoke(deployment, organization, user, session_id, why, as_json=as_json))
 
 
 async def _revoke(
-    deployment: Deployment, organization: str | None, user: str | None, session_id: str | None, why: str
+    deployment: Deployment,
+    organization: str | None,
+    user: str | None,
+    session_id: str | None,
+    why: str,
+    *,
+    as_json: bool,
 ) -> None:
     async with office(deployment) as at:
         if user is None:
@@ -121,7 +144,7 @@ async def _revoke(
         count = 0
         for summary in found:
             count += await at.acts.revoke_session(summary, at.author(why))
-    click.echo(f"{count} session{'s' if count != 1 else ''} ended.")
+    click.echo(json.dumps({"ended": count}) if as_json else f"{count} session{'s' if count != 1 else ''} ended.")
     if not count:
         raise SystemExit(1)
 

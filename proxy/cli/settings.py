@@ -12,6 +12,7 @@ from rich.table import Table
 from proxy.admin.acts import Done, Forecast
 from proxy.admin.views import entry_row, rules_by_organization, setting_rows, standing_of
 from proxy.cli.administration import instant, json_option, office, run, shared_store, why_option
+from proxy.cli.cmdlet import Cmdlet
 from proxy.cli.output import complain, config_option
 from proxy.errors import SettingUnknown
 from proxy.model.deployment import Deployment
@@ -162,8 +163,8 @@ async def _rollback(deployment: Deployment, revision: int, why: str, *, as_json:
         _say_done(await at.acts.go_back(revision, at.author(why)), as_json=as_json)
 
 
-# Microsoft's script validates no names and answers nothing; this does both. Names and options are folded.
-@click.command("setadvancedsettings", context_settings={"token_normalize_func": str.lower})
+# Microsoft's script validates no names and answers nothing; this does both.
+@click.command("setadvancedsettings", cls=Cmdlet)
 @config_option
 @click.option("-configurationentityname", "entity", required=True, help="ServerSettings or Organization.")
 @click.option(

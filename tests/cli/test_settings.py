@@ -141,6 +141,53 @@ def test_set_advanced_settings_sets_an_organizations_own_by_its_guid(run, config
     assert (wrong.exit_code, "did you mean ServerSettings?" in wrong.stderr) == (2, True)
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        (
+            "-SettingValue:$true",
+            "-SettingName",
+            "AllowCustomSessionDuration",
+            "-ConfigurationEntityName:ServerSettings",
+        ),
+        ("-SettingV", "1", "-conf", "SERVERSETTINGS", "-SettingName", "allowcustomsessionduration"),
+        (
+            "-ConfigurationEntityName",
+            "ServerSettings",
+            "-SettingName:",
+            "AllowCustomSessionDuration",
+            "-SETTINGVALUE:True",
+        ),
+    ],
+)
+def test_parameters_are_taken_as_powershell_takes_them(run, config, words):
+    done = run("SetAdvancedSettings", *words, "--config", config, "--json")
+    assert done.exit_code == 0, done.stderr
+    assert json.loads(done.stdout)["items"][0]["after"] is True
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("-Setting", "x"), "it may be -settingname or -settingvalue"),
+        (("-SettingNam", "x", "-Identity", "y"), "-Identity: no such parameter; did you mean -"),
+        (("-SettingName", "AllowCustomSessionDuration", "-SettingValue", ""), "neither true nor false"),
+    ],
+)
+def test_a_parameter_that_is_none_is_answered_with_those_there_are(run, config, words, says):
+    refused = run("SetAdvancedSettings", "--config", config, "-ConfigurationEntityName", "ServerSettings", *words)
+    assert (refused.exit_code, says in refused.stderr) == (2, True), refused.stderr
+
+
+@pytest.mark.parametrize("guid", [GUID.upper(), f"{{{GUID}}}", f"{{{GUID.upper()}}}"])
+def test_a_guid_is_taken_as_powershell_prints_it(run, config, guid):
+    words = ("-ConfigurationEntityName", "Organization", "-SettingName", "sessiontimeoutinmins", "-SettingValue", "90")
+    done = run("SetAdvancedSettings", "--config", config, "-Id", guid, *words)
+    assert (done.exit_code, "-> 90" in done.stdout) == (0, True), done.stderr
+    (row,) = json.loads(run("Get-CrmOrganization", "--config", config, "-Name", guid, "--json").stdout)
+    assert (row["Id"], row["FriendlyName"]) == (GUID, "contoso")
+
+
 def test_organizations_are_listed_as_get_crm_organization_does(run, config):
     (row,) = json.loads(run("Get-CrmOrganization", "--config", config, "--json").stdout)
     assert (row["Id"], row["UniqueName"], row["State"], row["Url"]) == (
@@ -163,8 +210,18 @@ def test_one_session_is_shown_with_what_ends_it(run, config):
     shown = json.loads(run("sessions", "show", "--config", config, row["id"], "--json").stdout)
     assert shown["user"] == "alice@contoso.com"
     assert (shown["ended_by"], shown["inactivity_ends"]) == ("token_lifetime", None)
+    assert "alice@contoso.com" in run("sessions", "show", row["id"], "--config", config).stdout
     missing = run("sessions", "show", "--config", config, "nothing")
     assert (missing.exit_code, "no such session" in missing.stderr) == (1, True)
+
+
+@pytest.mark.parametrize("identifier", ["-" + "a" * 42, "-h" + "a" * 41, "--json" + "a" * 37])
+def test_an_id_that_begins_as_an_option_does_is_an_id(run, config, identifier):
+    for words in ((identifier, "--json"), ("--json", identifier), ("--json", "--", identifier)):
+        shown = run("sessions", "show", "--config", config, *words)
+        assert (shown.exit_code, f"{identifier}: there is no such session" in shown.stderr) == (1, True), shown.stderr
+    revoked = run("sessions", "revoke", "--config", config, "--session", identifier, "--json")
+    assert (revoked.exit_code, json.loads(revoked.stdout)) == (1, {"ended": 0})
 
 
 def test_an_unknown_command_is_answered_with_the_nearest(run):
