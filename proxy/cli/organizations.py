@@ -9,6 +9,7 @@ from rich.table import Table
 
 from proxy.cli.administration import json_option
 from proxy.cli.cmdlet import Cmdlet
+from proxy.cli.completion import organizations_like
 from proxy.cli.output import complain, config_option, load_or_exit
 from proxy.errors import SettingUnknown
 from proxy.model.deployment import Deployment
@@ -31,7 +32,12 @@ def list_organizations(config: Path, *, as_json: bool) -> None:
 
 @click.command("get-crmorganization", cls=Cmdlet)
 @config_option
-@click.option("-name", "name", help="One organization, by its unique name or GUID; left out: all.")
+@click.option(
+    "-name",
+    "name",
+    shell_complete=organizations_like,
+    help="One organization, by its unique name or GUID; left out: all.",
+)
 @json_option
 def get_crm_organization(config: Path, name: str | None, *, as_json: bool) -> None:
     """Get-CrmOrganization [-Name N]: Id, UniqueName, FriendlyName, State, Url."""

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from proxy.cli.administration import Office, instant, json_option, office, run, shared_store, why_option
+from proxy.cli.completion import organizations_like
 from proxy.cli.output import complain, config_option
 from proxy.model.deployment import Deployment
 from proxy.policy.limits import inactivity_end, session_end
@@ -17,7 +18,9 @@ from proxy.settings.current import rules_of
 
 _AT_ONCE = 500
 _ID_AFTER_A_DASH = re.compile(r"-[A-Za-z0-9_-]{42}")
-_organization_option = click.option("--organization", help="Of one organization alone.")
+_organization_option = click.option(
+    "--organization", shell_complete=organizations_like, help="Of one organization alone."
+)
 
 
 class _OfOneSession(click.Command):

@@ -229,16 +229,6 @@ def test_an_unknown_command_is_answered_with_the_nearest(run):
     assert (refused.exit_code, "did you mean setadvancedsettings?" in refused.stderr) == (2, True)
 
 
-def test_names_of_settings_complete_themselves(run):
-    environment = {
-        "_CLAIMS_PROXY_COMPLETE": "bash_complete",
-        "COMP_WORDS": "claims-proxy settings get allow",
-        "COMP_CWORD": "3",
-    }
-    told = CliRunner().invoke(main, [], prog_name="claims-proxy", env=environment).stdout
-    assert "AllowCustomSessionDuration" in told
-
-
 def test_times_are_utc(run, config):
     before = time.time()
     run("settings", "set", "--config", config, "AllowCustomSessionDuration=true")
