@@ -35,6 +35,11 @@ class Author:
     why: str = ""
 
 
+def _draft(act: str, author: Author) -> Entry:
+    """An entry whose time and changes are not known yet."""
+    return Entry(act, 0.0, author.by, author.why)
+
+
 class LiveSettings:
     """Values over the configuration. `is_known` is False until the store has told them for the first time.
 
@@ -151,19 +156,19 @@ class LiveSettings:
         `seen`: the revision that its author looked at. Raises SettingsReadOnly, SettingUnknown, SettingsInvalid,
         SettingsConflict, StoreUnavailable; nothing has changed then.
         """
-        return await self._change(deployment, lambda _: wishes, author, "changed", seen)
+        return await self._change(deployment, lambda _: wishes, _draft("changed", author), seen)
 
     async def go_back(
         self, deployment: Deployment, revision: int, author: Author, *, seen: int | None = None
     ) -> tuple[Entry | None, Proposal]:
         """Make the values of an earlier revision those in force, as a change of its own. Raises as `change`."""
         entries = entries_of(await self._store.history(0, HISTORY_KEPT))
-        why = author.why or f"back to revision {revision}"
+        author = replace(author, why=author.why or f"back to revision {revision}")
 
         def wishes(values: Values) -> Sequence[Wish]:
             return back_to(revision, entries, values)
 
-        return await self._change(deployment, wishes, Author(author.by, why), "rolled_back", seen)
+        return await self._change(deployment, wishes, _draft("rolled_back", author), seen)
 
     async def preview(self, deployment: Deployment, wishes: Sequence[Wish]) -> Proposal:
         """What a change would come to. Raises as `change`, but for the conflict."""
@@ -173,8 +178,7 @@ class LiveSettings:
         self,
         deployment: Deployment,
         wishes_of: Callable[[Values], Sequence[Wish]],
-        author: Author,
-        act: str,
+        draft: Entry,
         seen: int | None,
     ) -> tuple[Entry | None, Proposal]:
         if not deployment.settings_live:
@@ -188,7 +192,7 @@ class LiveSettings:
             proposal = propose(deployment, values, wishes)
             if not proposal.items:
                 return None, proposal
-            entry = Entry(act, self._clock(), author.by, author.why, book.revision + 1, proposal.items)
+            entry = replace(draft, at=self._clock(), revision=book.revision + 1, items=proposal.items)
             if await self._write(book, entry):
                 return entry, proposal
         raise SettingsConflict("others change settings at this very moment, again and again; try once more")
