@@ -211,6 +211,10 @@ async def test_organizations_tell_every_value_and_its_origin(desk):
     assert origins["contoso", "inactivitytimeoutinmins"] == "configuration"
     assert origins["contoso", "WSFedNonceCookieEnabled"] == "server_settings"
     assert origins[None, "FCB.UCIInactivityTimeout"] == "configuration"
+    await one.change((None, "WSFedNonceCookieEnabled", True))
+    rows = (await one.ask("settings")).json()["settings"]
+    (own,) = (row for row in rows if (row["organization"], row["setting"]) == ("contoso", "WSFedNonceCookieEnabled"))
+    assert (own["value"], own["effective"], own["origin"]) == (None, True, "server_settings")
     (contoso,) = (await one.ask("organizations")).json()["organizations"]
     assert contoso["sessions"] == 1
     assert contoso["rules"][0] == "Sessions end 90 minutes after sign-in, with a warning 20 minutes before."

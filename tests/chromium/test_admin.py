@@ -36,7 +36,7 @@ async def test_a_shorter_limit_is_previewed_saved_and_ends_a_session_elsewhere(
     await page.get_by_label("Duration of inactivity").fill("6")
     await page.get_by_label("inactivity warning").fill("2")
     await page.get_by_text("It would end 1 session at once.").wait_for()
-    await screenshot(page, "admin-1-general")
+    await screenshot(page, "admin-1-general", full_page=True)
     await page.get_by_label("Why").fill("an audit")
     await page.get_by_role("button", name="Save").click()
     await page.get_by_text("Saved as revision 1. 1 session ended.").wait_for()
