@@ -27,7 +27,7 @@ _RENEW_WITHIN = 14 * _DAY
 _SLOW: Seconds = 0.01
 _OLDEST_REDIS = (6, 2)
 _MAY_DIFFER: Seconds = 30.0
-_READ_BY_OTHERS = 0o077
+_READ_BY_OTHERS, _ENTERED_BY_OTHERS = 0o004, 0o001
 
 
 class Grade(StrEnum):
@@ -82,8 +82,11 @@ def _files(deployment: Deployment) -> Iterable[Finding]:
 
 
 def _is_open(file: str) -> bool:
+    """Whether anybody on this machine can read it: not where a folder above it keeps them out."""
+    path = Path(file).absolute()
     try:
-        return bool(Path(file).stat().st_mode & _READ_BY_OTHERS)
+        entered = all(folder.stat().st_mode & _ENTERED_BY_OTHERS for folder in path.parents)
+        return entered and bool(path.stat().st_mode & _READ_BY_OTHERS)
     except OSError:
         return False
 

@@ -4,13 +4,12 @@ import json
 from pathlib import Path
 
 import click
-from rich.console import Console
 from rich.table import Table
 
 from proxy.cli.administration import json_option
 from proxy.cli.cmdlet import Cmdlet
 from proxy.cli.completion import organizations_like
-from proxy.cli.output import complain, config_option, load_or_exit
+from proxy.cli.output import complain, config_option, load_or_exit, show_table
 from proxy.errors import SettingUnknown
 from proxy.model.deployment import Deployment
 from proxy.model.organization import Organization
@@ -57,7 +56,7 @@ def _show(deployment: Deployment, name: str | None, *, as_json: bool) -> None:
     table = Table(*rows[0])
     for row in rows:
         table.add_row(*row.values())
-    Console().print(table)
+    show_table(table)
 
 
 def _row(deployment: Deployment, organization: Organization) -> dict[str, str]:

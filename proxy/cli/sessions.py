@@ -5,12 +5,11 @@ import re
 from pathlib import Path
 
 import click
-from rich.console import Console
 from rich.table import Table
 
 from proxy.cli.administration import Office, instant, json_option, office, run, shared_store, why_option
 from proxy.cli.completion import organizations_like
-from proxy.cli.output import complain, config_option
+from proxy.cli.output import complain, config_option, show_table
 from proxy.model.deployment import Deployment
 from proxy.policy.limits import inactivity_end, session_end
 from proxy.sessions.service import Summary
@@ -62,7 +61,10 @@ async def _list(deployment: Deployment, organization: str | None, user: str | No
     table = Table("id", "organization", "user", "client", "signed in", "last activity")
     for summary in found:
         table.add_row(*(str(value) for value in _row(summary).values()))
-    Console().print(table if found else "Nobody is signed in.")
+    if found:
+        show_table(table)
+    else:
+        click.echo("Nobody is signed in.")
 
 
 @sessions.command(cls=_OfOneSession)
@@ -84,7 +86,7 @@ async def _show(deployment: Deployment, session_id: str, *, as_json: bool) -> No
     table = Table(show_header=False)
     for name, value in facts.items():
         table.add_row(name, str(value))
-    Console().print(table)
+    show_table(table)
 
 
 async def _by_id(at: Office, session_id: str) -> Summary:

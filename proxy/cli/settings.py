@@ -13,7 +13,7 @@ from proxy.admin.views import entry_row, rules_by_organization, setting_rows, st
 from proxy.cli.administration import instant, json_option, office, run, shared_store, why_option
 from proxy.cli.cmdlet import Cmdlet
 from proxy.cli.completion import guids_like, organizations_like, settings_like
-from proxy.cli.output import complain, config_option
+from proxy.cli.output import complain, config_option, show_table
 from proxy.errors import SettingUnknown
 from proxy.model.deployment import Deployment
 from proxy.settings.catalogue import Entity, nearest, parse, setting_named
@@ -55,7 +55,7 @@ async def _list(deployment: Deployment, organization: str | None, *, as_json: bo
     for row in rows:
         table.add_row(row["organization"] or "(all)", row["setting"], _value(row["effective"]), _from(row))
     console = Console()
-    console.print(table)
+    show_table(table)
     for name, lines in rules.items():
         console.print(f"[bold]{name}[/bold]: {' '.join(lines)}", highlight=False)
 

@@ -1,8 +1,10 @@
 """What the doctor finds: each fault beside what is well with one thing changed."""
 
 import datetime as dt
+import tempfile
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import redis
@@ -23,6 +25,16 @@ async def deployment(world, redis_url):
     """A configuration with which everything is well, but that its AD FS and CRM are on this machine."""
     one = await world(state=redis_url)
     return load(one.write_configuration(one.port), {})
+
+
+@pytest.fixture
+def open_folder():
+    """A folder that everybody on this machine can enter, unlike pytest's own."""
+    with tempfile.TemporaryDirectory() as path:
+        folder = Path(path) / "etc"
+        Path(path).chmod(0o755)
+        folder.mkdir()
+        yield folder
 
 
 async def graded(deployment, clock=time.time):
@@ -138,16 +150,16 @@ async def test_plain_http_to_everybody_is_told(deployment):
     assert grades["listener"] is WARNING
 
 
-async def test_files_that_others_can_read_are_told(deployment, tmp_path):
-    secret = tmp_path / "secret"
+async def test_files_that_others_can_read_are_told(deployment, open_folder):
+    secret = open_folder / "secret"
     secret.write_text("x")
     known = replace(deployment, files=("proxy.yaml", str(secret)))
-    secret.chmod(0o640)
-    grades, told = await graded(known)
-    assert grades["files"] is WARNING
-    assert f"chmod 600 {secret}" in told
-    secret.chmod(0o600)
-    assert "files" not in (await graded(known))[0]
+    for mode, folder, told_of in ((0o644, 0o755, True), (0o640, 0o755, False), (0o644, 0o750, False)):
+        secret.chmod(mode)
+        secret.parent.chmod(folder)
+        grades, told = await graded(known)
+        assert ("files" in grades) is told_of
+        assert (f"chmod 600 {secret}" in told) is told_of
 
 
 async def test_a_secret_of_few_characters_is_told_and_not_shown(deployment):

@@ -196,6 +196,8 @@ def test_organizations_are_listed_as_get_crm_organization_does(run, config):
         "Enabled",
         "http://127.0.0.1:1/",
     )
+    narrow = CliRunner(env={"COLUMNS": "40"}).invoke(main, ["Get-CrmOrganization", "--config", str(config)])
+    assert all(whole in narrow.stdout for whole in (GUID, "http://127.0.0.1:1/", "FriendlyName"))
     assert run("get-crmorganization", "--config", config, "-Name", "CONTOSO").exit_code == 0
     assert "contoso" in run("organizations", "list", "--config", config).stdout
     refused = run("Get-CrmOrganization", "--config", config, "-Name", "contosso")
