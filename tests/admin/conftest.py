@@ -41,11 +41,12 @@ def live(**keys):
     return {"settings": {"source": "live"}, "administrators": ADMINISTRATORS, **custom(480, 30), **keys}
 
 
-def two(**keys):
-    """As `live`, of two organizations."""
+def several(**keys):
+    """As `live`, of two organizations and a portal."""
     made = live(**keys)
     fabrikam = {"name": "fabrikam", "friendly_name": "Fabrikam Residences", "hosts": ["localhost"]}
-    return {**made, "more_organizations": [fabrikam]}
+    portal = {"name": "portal", "kind": "portal", "hosts": ["portal.localhost"]}
+    return {**made, "more_organizations": [fabrikam, portal]}
 
 
 @pytest.fixture

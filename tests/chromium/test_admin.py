@@ -4,13 +4,14 @@ import pytest
 
 from admin.conftest import live
 from chromium.test_demo import sign_in
+from support.axe import is_accessible
 
 MINUTE = 60.0
 
 
 @pytest.fixture
 async def station(world, page):
-    """`await station("general")`: an administrator at that page, of a world with two organizations."""
+    """`await station("general")`: an administrator at that page."""
 
     async def make(name: str, account: str = "admin", **keys):
         one = await world(**live(**keys))
@@ -101,6 +102,7 @@ async def test_a_session_is_found_and_signed_out(station, page, chromium, screen
     await button.click()
     await page.get_by_role("dialog").get_by_label("Why").fill("left the house")
     await screenshot(page, "admin-6-ask")
+    await is_accessible(page, "dialog")
     await page.get_by_role("dialog").get_by_role("button", name="Sign out").click()
     await page.get_by_text("1 session ended.").wait_for()
     answer = await other.request.get(one.url("/api/data/v9.2/WhoAmI"), headers={"Accept": "application/json"})

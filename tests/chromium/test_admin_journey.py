@@ -1,12 +1,13 @@
-"""What an administrator does with two organizations, beside a user whose page is open and another administrator."""
+"""What an administrator does with several organizations, beside a user whose page is open and another administrator."""
 
 import time
 
 import pytest
 from playwright.async_api import expect
 
-from admin.conftest import Desk, two
+from admin.conftest import Desk, several
 from chromium.test_demo import sign_in
+from support.axe import is_accessible
 from support.watched import screen
 
 MINUTE = 60.0
@@ -16,10 +17,10 @@ IDLE, IDLE_REMINDER = "Duration of inactivity", "show an inactivity warning?"
 
 @pytest.fixture
 async def general(world, page):
-    """`await general()`: an administrator at General, of two organizations."""
+    """`await general()`: an administrator at General, of several organizations."""
 
     async def make(**keys):
-        one = await world(**two(**keys))
+        one = await world(**several(**keys))
         await page.goto(one.url("/.claims/admin/general"))
         await sign_in(page, "admin")
         await page.get_by_label(LENGTH).wait_for()
@@ -120,3 +121,40 @@ async def test_settings_of_the_file_say_so_and_cannot_be_typed_over(general, pag
     await expect(page.get_by_label(LENGTH)).to_be_disabled()
     await expect(page.get_by_role("button", name="Save")).to_be_disabled()
     await screenshot(page, "admin-9-read-only")
+
+
+async def test_a_portal_has_switches_of_its_own_and_nothing_of_the_server_settings(general, page, screenshot):
+    await general()
+    await page.get_by_label("Settings of").select_option("portal")
+    await expect(page.get_by_label("Default (off)")).to_be_checked()
+    switch = page.get_by_role("radiogroup", name="Custom session timeouts act")
+    await expect(switch.get_by_label("On")).to_be_checked()
+    await page.get_by_label("Set custom").check()
+    await page.get_by_label(LENGTH).fill("120")
+    await switch.get_by_label("Off").check()
+    would = page.get_by_role("complementary")
+    await expect(would).to_contain_text("because AllowCustomSessionDuration is off")
+    await switch.get_by_label("On").check()
+    await expect(would).to_contain_text("Sessions end 120 minutes after sign-in")
+    await save(page, 1)
+    await screenshot(page, "admin-10-portal", full_page=True)
+    await is_accessible(page)
+
+
+async def test_server_settings_hold_for_all_and_show_what_they_come_to_in_each(general, page, screenshot):
+    await general()
+    await page.get_by_label("Settings of").select_option("")
+    switch = page.get_by_role("radiogroup", name="Custom session timeouts act")
+    await expect(switch.get_by_label("On")).to_be_checked()
+    await switch.get_by_label("Off").check()
+    bit = page.get_by_role("radiogroup", name="FCB.UCIInactivityTimeout")
+    await bit.get_by_label("Off").check()
+    would = page.get_by_role("complementary")
+    await expect(would).to_contain_text("contoso: Sessions end with the provider's token")
+    await expect(would).to_contain_text("because the feature control bit FCB.UCIInactivityTimeout is off")
+    await save(page, 1)
+    await screenshot(page, "admin-11-server-settings", full_page=True)
+    await is_accessible(page)
+    await page.get_by_label("Settings of").select_option("contoso")
+    await expect(would).to_contain_text("because AllowCustomSessionDuration is off")
+    assert "[object" not in await page.inner_text("main")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from admin.conftest import Desk, two
+from admin.conftest import Desk, several
 from chromium.test_demo import sign_in
 from support.axe import is_accessible
 from support.browser import Browser
@@ -29,7 +29,7 @@ async def with_a_past(one):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("name", PAGES)
 async def test_axe_finds_nothing_on_any_page(world, page, screenshot, name, scheme):
-    one = await world(**two())
+    one = await world(**several())
     await with_a_past(one)
     await page.emulate_media(color_scheme=scheme)
     await page.goto(one.url(f"/.claims/admin/{name}"))

@@ -8,6 +8,7 @@ from click.testing import CliRunner
 
 from proxy.cli import main
 from proxy.model.session import Ended, EndReason, Live
+from proxy.store.admin_port import BUCKET_SECONDS
 from support.command_sessions import sign_in, with_sessions
 from support.world import write_configuration
 
@@ -87,6 +88,8 @@ def test_a_shorter_limit_ends_sessions_and_a_dry_run_says_how_many(run, config):
     assert isinstance(with_sessions(config, lambda sessions: sessions.load(cookie, "contoso")), Live)
     done = run("settings", "set", "--config", config, "-o", "contoso", *ALL_ON, "--json")
     assert json.loads(done.stdout)["ended"] == 1
+    counted = with_sessions(config, lambda sessions: sessions.admin.events((int(time.time() // BUCKET_SECONDS),)))
+    assert counted[0]["session_expired session_timeout contoso"] == 1
     found = with_sessions(config, lambda sessions: sessions.load(cookie, "contoso"))
     assert isinstance(found, Ended)
     assert found.tombstone.reason is EndReason.SESSION_TIMEOUT
