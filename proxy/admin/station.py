@@ -1,6 +1,5 @@
 """The endpoint `admin/`: pages, their files, the API and its description, each for administrators alone."""
 
-import json
 from collections.abc import Mapping
 from importlib import resources
 
@@ -11,6 +10,7 @@ from proxy.admin.api import Api
 from proxy.admin.openapi import description
 from proxy.admin.problem import HEADERS, Problem, answer
 from proxy.admin.visitor import Reception, Visitor
+from proxy.admin.words import texts
 from proxy.model.organization import Organization
 from proxy.model.request import RequestFacts, RequestKind
 from proxy.model.session import Session
@@ -36,7 +36,7 @@ class AdminStation:
         self._pages = pages
         self._audit = audit
         self._files = _static_files()
-        self._texts = json.loads((resources.files("proxy.admin") / "texts" / "en.json").read_text("utf-8"))
+        self._texts = texts()
         environment = Environment(loader=PackageLoader("proxy.admin"), autoescape=True, undefined=StrictUndefined)
         self._shell = environment.get_template("shell.html")
 

@@ -64,7 +64,7 @@ export function fieldsOf(texts, found, organization) {
         minutes("inactivitytimeoutreminderinmins", limits.reminder_minimum, limits.session_maximum - 1)),
       group(own.access, choice("WSFedNonceCookieEnabled", own.WSFedNonceCookieEnabled, [[null, organization.kind === "portal" ? own.portal_default : own.inherit], ...onOff])),
       organization.kind === "portal"
-        ? group(own.switches, ["AllowCustomSessionDuration", "AllowCustomInactivityDuration"].map((name) => choice(name, own[name], onOff)))
+        ? group(own.portal_switches, ["AllowCustomSessionDuration", "AllowCustomInactivityDuration"].map((name) => choice(name, own[name], onOff)))
         : null,
     ];
 
