@@ -13,12 +13,13 @@ from proxy.cli.output import complain, config_option, show_table
 from proxy.model.deployment import Deployment
 from proxy.policy.limits import inactivity_end, session_end
 from proxy.sessions.service import Summary
+from proxy.settings.change import organization_named
 from proxy.settings.current import rules_of
 
 _AT_ONCE = 500
 _ID_AFTER_A_DASH = re.compile(r"-[A-Za-z0-9_-]{42}")
 _organization_option = click.option(
-    "--organization", shell_complete=organizations_like, help="Of one organization alone."
+    "--organization", shell_complete=organizations_like, help="Of one organization (name or GUID) alone."
 )
 
 
@@ -45,7 +46,13 @@ def sessions() -> None:
 @json_option
 def list_sessions(config: Path, organization: str | None, user: str | None, *, as_json: bool) -> None:
     """Who is signed in where, since when, and when last active; the newest first."""
-    run(_list(shared_store(config, organization), organization, user, as_json=as_json))
+    deployment = shared_store(config, organization)
+    run(_list(deployment, _name(deployment, organization), user, as_json=as_json))
+
+
+def _name(deployment: Deployment, organization: str | None) -> str | None:
+    """The name that sessions are kept by, whichever way an organization was named."""
+    return None if organization is None else organization_named(deployment, organization).name
 
 
 async def _list(deployment: Deployment, organization: str | None, user: str | None, *, as_json: bool) -> None:
@@ -91,9 +98,9 @@ async def _show(deployment: Deployment, session_id: str, *, as_json: bool) -> No
 
 async def _by_id(at: Office, session_id: str) -> Summary:
     """Raises SystemExit(1) where there is none."""
-    async for summary in at.sessions.directory.every(None):
-        if summary.reference.id_hash == session_id:
-            return summary
+    summary = await at.sessions.directory.with_id(session_id)
+    if summary is not None:
+        return summary
     complain(
         f"{session_id}: there is no such session, or it has ended; `claims-proxy sessions list` shows those there are"
     )
@@ -128,7 +135,7 @@ def revoke(
     if bool(user) == bool(session_id):
         raise click.UsageError("say whose sessions: --user alice@contoso.com, or --session ID")
     deployment = shared_store(config, organization)
-    run(_revoke(deployment, organization, user, session_id, why, as_json=as_json))
+    run(_revoke(deployment, _name(deployment, organization), user, session_id, why, as_json=as_json))
 
 
 async def _revoke(
@@ -142,8 +149,8 @@ async def _revoke(
 ) -> None:
     async with office(deployment) as at:
         if user is None:
-            every = at.sessions.directory.every(organization)
-            found = [summary async for summary in every if summary.reference.id_hash == session_id]
+            one = await at.sessions.directory.with_id(session_id or "")
+            found = [one] if one is not None and organization in (None, one.organization) else []
         else:
             found = await _of_user(at, user, organization, exactly=True)
         count = 0

@@ -74,6 +74,16 @@ class Listing:
         found = await self._summaries((place,))
         return found[0] if found else None
 
+    async def with_id(self, id_hash: str) -> Summary | None:
+        """The session of this id, None where there is none; no other one is read."""
+        offset = 0
+        while places := await self._store.listing(None, offset, _AT_ONCE):
+            for place in places:
+                if place.id_hash == id_hash:
+                    return await self.at(place)
+            offset += len(places)
+        return None
+
     async def how_many_ended(self, places: Collection[Place]) -> int:
         """How many of these lie there no more."""
         count, left = 0, iter(places)
