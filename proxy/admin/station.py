@@ -28,9 +28,10 @@ _NAVIGATIONS = frozenset({RequestKind.NAVIGATION, RequestKind.FRAMED_NAVIGATION}
 
 
 class AdminStation:
-    """What administrators reach at every organization's host. `mount`: where our endpoints lie there."""
+    """What administrators reach at every organization's host. `prefix`: where our endpoints lie, `/.claims`."""
 
-    def __init__(self, api: Api, reception: Reception, pages: Pages, audit: Audit) -> None:
+    def __init__(self, api: Api, reception: Reception, pages: Pages, audit: Audit, prefix: str) -> None:
+        self._mark = f"{prefix}/admin"
         self._api = api
         self._reception = reception
         self._pages = pages
@@ -44,8 +45,8 @@ class AdminStation:
         self, request: web.Request, facts: RequestFacts, organization: Organization, session: Session
     ) -> web.StreamResponse:
         """Whatever is asked for below `admin`, for whom it is meant."""
-        base, _, name = facts.path.partition("/admin")
-        name = name.removeprefix("/")
+        before, _, name = facts.path.partition(self._mark)
+        base, name = f"{before}{self._mark}", name.removeprefix("/")
         visitor = self._reception.admit(request, facts, organization, session)
         if visitor is None:
             return self._refused(request, facts, organization, session)
@@ -53,7 +54,7 @@ class AdminStation:
             return await self._api.answer(visitor, name.removeprefix("api/"))
         if request.method not in {"GET", "HEAD"}:
             return Problem(405, "method_not_allowed", "GET alone", headers={"Allow": "GET, HEAD"}).answer()
-        return self._shown(visitor, f"{base}/admin", name)
+        return self._shown(visitor, base, name)
 
     def _shown(self, visitor: Visitor, base: str, name: str) -> web.StreamResponse:
         if visitor.facts.path == base or not name:

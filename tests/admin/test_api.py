@@ -2,11 +2,24 @@
 
 import pytest
 
+from admin.conftest import live
 from proxy.admin.visitor import FRESH_SECONDS
 from support.browser import Browser
 
 LENGTH = ("contoso", "sessiontimeoutinmins", 90)
 MINUTE = 60.0
+
+
+@pytest.mark.parametrize("path", ["/contoso", "/administration"])
+async def test_an_organization_by_path_has_its_pages_below_it(world, browser, path):
+    keys = live()
+    one = await world(**keys | {"organization": {"path": path, **keys["organization"]}})
+    page = await browser.sign_in(one.url(f"{path}/.claims/admin/"), "admin")
+    assert (page.status, str(page.url)) == (200, one.url(f"{path}/.claims/admin/overview"))
+    me = await browser.fetch(one.url(f"{path}/.claims/admin/api/me"))
+    assert me.json()["upn"] == "admin@contoso.com"
+    described = (await browser.fetch(one.url(f"{path}/.claims/admin/openapi.json"))).json()
+    assert described["servers"] == [{"url": f"{path}/.claims/admin/api"}]
 
 
 async def test_an_administrator_is_told_who_he_is(desk):
