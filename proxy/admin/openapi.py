@@ -79,6 +79,7 @@ _SCHEMAS: Mapping[str, Mapping[str, Any]] = {
                 organization=_or_null(_STRING),
                 setting=_STRING,
                 value=_VALUE,
+                effective={**_VALUE, "description": "What acts where `value` is left open."},
                 origin={"enum": ["live", "configuration", "server_settings", "default"]},
                 by=_or_null(_STRING),
                 at=_or_null(_NUMBER),

@@ -1,6 +1,5 @@
 """The endpoint `admin/`: pages, their files, the API and its description, each for administrators alone."""
 
-import json
 from collections.abc import Mapping
 from importlib import resources
 
@@ -11,6 +10,7 @@ from proxy.admin.api import Api
 from proxy.admin.openapi import description
 from proxy.admin.problem import HEADERS, Problem, answer
 from proxy.admin.visitor import Reception, Visitor
+from proxy.admin.words import texts
 from proxy.model.organization import Organization
 from proxy.model.request import RequestFacts, RequestKind
 from proxy.model.session import Session
@@ -28,15 +28,16 @@ _NAVIGATIONS = frozenset({RequestKind.NAVIGATION, RequestKind.FRAMED_NAVIGATION}
 
 
 class AdminStation:
-    """What administrators reach at every organization's host. `mount`: where our endpoints lie there."""
+    """What administrators reach at every organization's host. `prefix`: where our endpoints lie, `/.claims`."""
 
-    def __init__(self, api: Api, reception: Reception, pages: Pages, audit: Audit) -> None:
+    def __init__(self, api: Api, reception: Reception, pages: Pages, audit: Audit, prefix: str) -> None:
+        self._mark = f"{prefix}/admin"
         self._api = api
         self._reception = reception
         self._pages = pages
         self._audit = audit
         self._files = _static_files()
-        self._texts = json.loads((resources.files("proxy.admin") / "texts" / "en.json").read_text("utf-8"))
+        self._texts = texts()
         environment = Environment(loader=PackageLoader("proxy.admin"), autoescape=True, undefined=StrictUndefined)
         self._shell = environment.get_template("shell.html")
 
@@ -44,8 +45,8 @@ class AdminStation:
         self, request: web.Request, facts: RequestFacts, organization: Organization, session: Session
     ) -> web.StreamResponse:
         """Whatever is asked for below `admin`, for whom it is meant."""
-        base, _, name = facts.path.partition("/admin")
-        name = name.removeprefix("/")
+        before, _, name = facts.path.partition(self._mark)
+        base, name = f"{before}{self._mark}", name.removeprefix("/")
         visitor = self._reception.admit(request, facts, organization, session)
         if visitor is None:
             return self._refused(request, facts, organization, session)
@@ -53,7 +54,7 @@ class AdminStation:
             return await self._api.answer(visitor, name.removeprefix("api/"))
         if request.method not in {"GET", "HEAD"}:
             return Problem(405, "method_not_allowed", "GET alone", headers={"Allow": "GET, HEAD"}).answer()
-        return self._shown(visitor, f"{base}/admin", name)
+        return self._shown(visitor, base, name)
 
     def _shown(self, visitor: Visitor, base: str, name: str) -> web.StreamResponse:
         if visitor.facts.path == base or not name:

@@ -6,7 +6,7 @@ from typing import Any
 
 from proxy.admin.words import rule_in_words
 from proxy.model.deployment import Deployment
-from proxy.model.organization import Organization
+from proxy.model.organization import Organization, OrganizationKind
 from proxy.model.session import EndReason
 from proxy.model.time import Instant
 from proxy.policy.limits import inactivity_end, session_end
@@ -15,7 +15,7 @@ from proxy.settings.catalogue import SETTINGS, Setting
 from proxy.settings.current import rules_of
 from proxy.settings.history import Entry
 from proxy.settings.live import LiveSettings
-from proxy.settings.values import EVERYWHERE, Name, in_force, scope_name, scopes, value_of
+from proxy.settings.values import EVERYWHERE, Name, effective, in_force, scope_name, scopes, value_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +38,16 @@ async def standing_of(deployment: Deployment, settings: LiveSettings) -> Standin
 
 
 def setting_rows(standing: Standing, only: str | None = None) -> list[dict[str, Any]]:
-    """Every setting: `organization` (None: all), `setting`, `value` (None: left open), `origin`, `by`, `at`."""
+    """Every setting: `organization` (None: all), `setting`, `value` (None: left open), `origin`, `by`, `at`.
+
+    `effective`: what acts, where a value left open is that of the server settings, or of a portal's own.
+    """
     return [
         {
             "organization": each.name if each else None,
             "setting": setting.name,
             "value": value_of(standing.in_force, each, setting),
+            "effective": effective(standing.in_force, each, setting),
             **_origin(standing, each, setting),
         }
         for each in scopes(standing.in_force)
@@ -62,8 +66,10 @@ def _origin(standing: Standing, organization: Organization | None, setting: Sett
     stated = organization.stated if organization else standing.configured.stated
     if setting.attribute in stated:
         return {"origin": "configuration", "by": None, "at": None}
-    inherits = organization is not None and value_of(standing.in_force, organization, setting) is None
-    return {"origin": "server_settings" if inherits and not setting.minutes else "default", "by": None, "at": None}
+    if organization is None or organization.kind is OrganizationKind.PORTAL or setting.minutes:
+        return {"origin": "default", "by": None, "at": None}
+    inherits = value_of(standing.in_force, organization, setting) is None
+    return {"origin": "server_settings" if inherits else "default", "by": None, "at": None}
 
 
 def organization_row(organization: Organization, sessions: int) -> dict[str, Any]:

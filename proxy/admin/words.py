@@ -1,5 +1,10 @@
 """The rules in force in plain words, as administrators read them beside the settings."""
 
+import json
+from functools import cache
+from importlib import resources
+from typing import Any
+
 from proxy.model.deployment import Deployment
 from proxy.model.organization import Organization, OrganizationKind
 from proxy.model.settings import ServerSettings, TimeRules
@@ -9,50 +14,63 @@ from proxy.policy.limits import PORTAL_SWITCHES
 _MINUTE = 60.0
 
 
+def texts() -> dict[str, Any]:
+    """The catalogue of all that administrators read; `rules` is what this module says."""
+    found: dict[str, Any] = json.loads((resources.files("proxy.admin") / "texts" / "en.json").read_text("utf-8"))
+    return found
+
+
+@cache
+def _text(name: str) -> str:
+    return str(texts()["rules"][name])
+
+
 def minutes(seconds: Seconds) -> str:
     """`90 minutes`."""
     count = round(seconds / _MINUTE)
-    return f"{count} minute{'' if count == 1 else 's'}"
+    return _text("minutes_one" if count == 1 else "minutes").format(count=count)
 
 
 def rule_in_words(rules: TimeRules, deployment: Deployment, organization: Organization) -> tuple[str, ...]:
     """When sessions of an organization end, and why so. `deployment`: with the values in force."""
     lines = [_session(rules, deployment, organization), _inactivity(rules, deployment, organization)]
     if rules.sign_out_owes_credentials:
-        lines.append("Whoever signs out must type credentials to come back.")
-    lines += [f"{f.setting} is {f.value}, out of its bounds, and counts as {f.taken_as}." for f in rules.findings]
+        lines.append(_text("credentials"))
+    lines += [
+        _text("out_of_bounds").format(setting=f.setting, value=f.value, taken_as=f.taken_as) for f in rules.findings
+    ]
     return tuple(lines)
 
 
 def _session(rules: TimeRules, deployment: Deployment, organization: Organization) -> str:
-    warned = f"with a warning {minutes(rules.session_reminder)} before"
+    reminder = minutes(rules.session_reminder)
     if rules.session_length is not None:
-        return f"Sessions end {minutes(rules.session_length)} after sign-in, {warned}."
+        return _text("session").format(length=minutes(rules.session_length), reminder=reminder)
     life = minutes(deployment.provider(organization.identity_provider).token_lifetime)
-    ends = f"Sessions end with the provider's token (TokenLifetime; {life} where none is stated), {warned} at most"
-    return f"{ends}, because {_why_not_session(deployment, organization)}."
+    why = _text(_why_not_session(deployment, organization))
+    return _text("token").format(life=life, reminder=reminder, why=why)
 
 
 def _why_not_session(deployment: Deployment, organization: Organization) -> str:
     switches = _switches(deployment, organization)
     if not switches.allow_custom_session_duration:
-        return "AllowCustomSessionDuration is off"
-    return "the organization uses the default session timeout"
+        return "session_switch_off"
+    return "session_default"
 
 
 def _inactivity(rules: TimeRules, deployment: Deployment, organization: Organization) -> str:
     if rules.inactivity is not None:
-        warned = minutes(rules.inactivity_reminder or 0)
-        return f"Whoever does nothing for {minutes(rules.inactivity)} is signed out, with a warning {warned} before."
-    return f"Inactivity ends no session, because {_why_not_inactivity(deployment, organization)}."
+        length, reminder = minutes(rules.inactivity), minutes(rules.inactivity_reminder or 0)
+        return _text("inactivity").format(length=length, reminder=reminder)
+    return _text("no_inactivity").format(why=_text(_why_not_inactivity(deployment, organization)))
 
 
 def _why_not_inactivity(deployment: Deployment, organization: Organization) -> str:
     if not organization.system_settings.inactivitytimeoutenabled:
-        return "the organization has not enabled it"
+        return "inactivity_not_enabled"
     if not _switches(deployment, organization).allow_custom_inactivity_duration:
-        return "AllowCustomInactivityDuration is off"
-    return "the feature control bit FCB.UCIInactivityTimeout is off"
+        return "inactivity_switch_off"
+    return "bit_off"
 
 
 def _switches(deployment: Deployment, organization: Organization) -> ServerSettings:

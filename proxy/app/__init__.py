@@ -4,6 +4,7 @@ trust      TLS towards others: authorities and client certificates
 shared     what costs something and outlives a configuration that still wants it
 wiring     one configuration as a gateway
 health     how store and providers are
+doctor     everything that a configuration needs, looked at once
 administration  the administrators' station of one configuration
 telling    what one worker tells of itself: counts, and how it is
 running    a proxy that serves, and takes another configuration while it does

@@ -38,4 +38,4 @@ def administration(
         checks=checks,
         clock=clock,
     )
-    return AdminStation(api, reception, pages, audit)
+    return AdminStation(api, reception, pages, audit, deployment.listen.prefix)

@@ -41,7 +41,7 @@ class RunningProxy:
     ) -> None:
         self.deployment = deployment
         self.sessions = sessions
-        settings = LiveSettings(sessions.admin, clock)
+        settings = LiveSettings(sessions.admin, clock, lambda: self.deployment.settings_live)
         sessions.follow(settings.changed, lambda: settings.is_known or not self.deployment.settings_live)
         self._lasting = Lasting(
             sessions, settings, clock, OpenStreams(sessions), metrics, EventCounts(sessions.admin, clock)

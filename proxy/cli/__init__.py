@@ -7,6 +7,7 @@ import click
 
 from proxy.cli.check import check
 from proxy.cli.demo import demo
+from proxy.cli.doctor import doctor
 from proxy.cli.health import health
 from proxy.cli.organizations import get_crm_organization, organizations
 from proxy.cli.run import run
@@ -40,7 +41,7 @@ def main() -> None:
 
 
 for _command in (
-    *(run, check, health, demo, settings, sessions, organizations, token, schema),
+    *(run, check, doctor, health, demo, settings, sessions, organizations, token, schema),
     *(set_advanced_settings, get_crm_organization),
 ):
     main.add_command(_command)

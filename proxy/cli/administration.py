@@ -23,6 +23,7 @@ from proxy.model.deployment import Deployment
 from proxy.observability.audit import Audit
 from proxy.observability.audit_file import AuditFile
 from proxy.pages.reference import make_reference
+from proxy.sessions.event_counts import EventCounts
 from proxy.sessions.service import Sessions
 from proxy.settings.change import organization_named
 from proxy.settings.live import Author, LiveSettings
@@ -73,7 +74,8 @@ async def office(deployment: Deployment) -> AsyncIterator[Office]:
     structlog.contextvars.bind_contextvars(reference=make_reference())
     sessions = sessions_of(deployment, clock)
     file = _audit_file(deployment)
-    audit = Audit(file)
+    counts = EventCounts(sessions.admin, clock)
+    audit = Audit(file, on_event=counts.note)
     settings = LiveSettings(sessions.admin, clock)
     writes = structlog.get_config()["logger_factory"]
     # Standard output is for what was asked; what is logged of it, and audited without a file, is beside it.
@@ -83,6 +85,7 @@ async def office(deployment: Deployment) -> AsyncIterator[Office]:
         values = settings.values if deployment.settings_live else {}
         acts = Acts(deployment, sessions, settings, audit, clock)
         yield Office(deployment, in_force(deployment, values), sessions, settings, acts, audit)
+        await counts.close()
     finally:
         structlog.configure(logger_factory=writes)
         if file is not None:

@@ -4,11 +4,12 @@ import json
 from pathlib import Path
 
 import click
-from rich.console import Console
 from rich.table import Table
 
 from proxy.cli.administration import json_option
-from proxy.cli.output import complain, config_option, load_or_exit
+from proxy.cli.cmdlet import Cmdlet
+from proxy.cli.completion import organizations_like
+from proxy.cli.output import complain, config_option, load_or_exit, show_table
 from proxy.errors import SettingUnknown
 from proxy.model.deployment import Deployment
 from proxy.model.organization import Organization
@@ -28,10 +29,14 @@ def list_organizations(config: Path, *, as_json: bool) -> None:
     _show(load_or_exit(config), None, as_json=as_json)
 
 
-# The name is folded: so are a command's options, by this.
-@click.command("get-crmorganization", context_settings={"token_normalize_func": str.lower})
+@click.command("get-crmorganization", cls=Cmdlet)
 @config_option
-@click.option("-name", "name", help="One organization, by its unique name or GUID; left out: all.")
+@click.option(
+    "-name",
+    "name",
+    shell_complete=organizations_like,
+    help="One organization, by its unique name or GUID; left out: all.",
+)
 @json_option
 def get_crm_organization(config: Path, name: str | None, *, as_json: bool) -> None:
     """Get-CrmOrganization [-Name N]: Id, UniqueName, FriendlyName, State, Url."""
@@ -51,14 +56,14 @@ def _show(deployment: Deployment, name: str | None, *, as_json: bool) -> None:
     table = Table(*rows[0])
     for row in rows:
         table.add_row(*row.values())
-    Console().print(table)
+    show_table(table)
 
 
 def _row(deployment: Deployment, organization: Organization) -> dict[str, str]:
     return {
         "Id": organization.id,
         "UniqueName": organization.name,
-        "FriendlyName": organization.friendly_name,
+        "FriendlyName": organization.friendly_name or organization.name,
         "State": "Enabled",
         "Kind": str(organization.kind),
         "Url": url_of(deployment, organization),

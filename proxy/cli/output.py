@@ -4,10 +4,14 @@ import os
 from pathlib import Path
 
 import click
+from rich.console import Console
+from rich.table import Table
 
 from proxy.configuration import load
 from proxy.errors import ConfigurationError
 from proxy.model.deployment import Deployment
+
+_WIDEST = 1000
 
 config_option = click.option(
     "--config",
@@ -23,6 +27,13 @@ config_option = click.option(
 def complain(text: str) -> None:
     """Say on standard error what went wrong."""
     click.echo(text, err=True)
+
+
+def show_table(table: Table) -> None:
+    """As wide as it is: a GUID or an id that was cut short could not be copied."""
+    console = Console()
+    natural = console.measure(table, options=console.options.update(width=_WIDEST)).maximum
+    Console(width=max(console.width, natural)).print(table)
 
 
 def load_or_exit(config: Path) -> Deployment:

@@ -1,21 +1,37 @@
 """`claims-proxy sessions`: who is signed in, and ending it."""
 
 import json
+import re
 from pathlib import Path
 
 import click
-from rich.console import Console
 from rich.table import Table
 
 from proxy.cli.administration import Office, instant, json_option, office, run, shared_store, why_option
-from proxy.cli.output import complain, config_option
+from proxy.cli.completion import organizations_like
+from proxy.cli.output import complain, config_option, show_table
 from proxy.model.deployment import Deployment
 from proxy.policy.limits import inactivity_end, session_end
 from proxy.sessions.service import Summary
+from proxy.settings.change import organization_named
 from proxy.settings.current import rules_of
 
 _AT_ONCE = 500
-_organization_option = click.option("--organization", help="Of one organization alone.")
+_ID_AFTER_A_DASH = re.compile(r"-[A-Za-z0-9_-]{42}")
+_organization_option = click.option(
+    "--organization", shell_complete=organizations_like, help="Of one organization (name or GUID) alone."
+)
+
+
+class _OfOneSession(click.Command):
+    """A command whose argument is a session's id. One id in 64 begins with a dash, and is no option for that."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """As click does, with such an id last, where it cannot be taken for an option."""
+        ids = [word for word in args if _ID_AFTER_A_DASH.fullmatch(word)]
+        if ids and "--" not in args:
+            args = [*(word for word in args if word not in ids), "--", *ids]
+        return super().parse_args(ctx, args)
 
 
 @click.group()
@@ -30,7 +46,13 @@ def sessions() -> None:
 @json_option
 def list_sessions(config: Path, organization: str | None, user: str | None, *, as_json: bool) -> None:
     """Who is signed in where, since when, and when last active; the newest first."""
-    run(_list(shared_store(config, organization), organization, user, as_json=as_json))
+    deployment = shared_store(config, organization)
+    run(_list(deployment, _name(deployment, organization), user, as_json=as_json))
+
+
+def _name(deployment: Deployment, organization: str | None) -> str | None:
+    """The name that sessions are kept by, whichever way an organization was named."""
+    return None if organization is None else organization_named(deployment, organization).name
 
 
 async def _list(deployment: Deployment, organization: str | None, user: str | None, *, as_json: bool) -> None:
@@ -46,10 +68,13 @@ async def _list(deployment: Deployment, organization: str | None, user: str | No
     table = Table("id", "organization", "user", "client", "signed in", "last activity")
     for summary in found:
         table.add_row(*(str(value) for value in _row(summary).values()))
-    Console().print(table if found else "Nobody is signed in.")
+    if found:
+        show_table(table)
+    else:
+        click.echo("Nobody is signed in.")
 
 
-@sessions.command()
+@sessions.command(cls=_OfOneSession)
 @config_option
 @click.argument("session_id")
 @json_option
@@ -68,14 +93,14 @@ async def _show(deployment: Deployment, session_id: str, *, as_json: bool) -> No
     table = Table(show_header=False)
     for name, value in facts.items():
         table.add_row(name, str(value))
-    Console().print(table)
+    show_table(table)
 
 
 async def _by_id(at: Office, session_id: str) -> Summary:
     """Raises SystemExit(1) where there is none."""
-    async for summary in at.sessions.directory.every(None):
-        if summary.reference.id_hash == session_id:
-            return summary
+    summary = await at.sessions.directory.with_id(session_id)
+    if summary is not None:
+        return summary
     complain(
         f"{session_id}: there is no such session, or it has ended; `claims-proxy sessions list` shows those there are"
     )
@@ -102,26 +127,36 @@ def _ends(deployment: Deployment, summary: Summary) -> dict[str, str | None]:
 @click.option("--user", help="Every session of this user: UPN, or name where there is none.")
 @click.option("--session", "session_id", help="One session, by the id that `list` shows.")
 @why_option
-def revoke(config: Path, organization: str | None, user: str | None, session_id: str | None, why: str) -> None:
+@json_option
+def revoke(
+    *, config: Path, organization: str | None, user: str | None, session_id: str | None, why: str, as_json: bool
+) -> None:
     """End sessions at once, on every node; who is revoked must sign in with credentials."""
     if bool(user) == bool(session_id):
         raise click.UsageError("say whose sessions: --user alice@contoso.com, or --session ID")
-    run(_revoke(shared_store(config, organization), organization, user, session_id, why))
+    deployment = shared_store(config, organization)
+    run(_revoke(deployment, _name(deployment, organization), user, session_id, why, as_json=as_json))
 
 
 async def _revoke(
-    deployment: Deployment, organization: str | None, user: str | None, session_id: str | None, why: str
+    deployment: Deployment,
+    organization: str | None,
+    user: str | None,
+    session_id: str | None,
+    why: str,
+    *,
+    as_json: bool,
 ) -> None:
     async with office(deployment) as at:
         if user is None:
-            every = at.sessions.directory.every(organization)
-            found = [summary async for summary in every if summary.reference.id_hash == session_id]
+            one = await at.sessions.directory.with_id(session_id or "")
+            found = [one] if one is not None and organization in (None, one.organization) else []
         else:
             found = await _of_user(at, user, organization, exactly=True)
         count = 0
         for summary in found:
             count += await at.acts.revoke_session(summary, at.author(why))
-    click.echo(f"{count} session{'s' if count != 1 else ''} ended.")
+    click.echo(json.dumps({"ended": count}) if as_json else f"{count} session{'s' if count != 1 else ''} ended.")
     if not count:
         raise SystemExit(1)
 

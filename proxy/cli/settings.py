@@ -5,27 +5,24 @@ from pathlib import Path
 from typing import Any
 
 import click
-from click.shell_completion import CompletionItem
 from rich.console import Console
 from rich.table import Table
 
 from proxy.admin.acts import Done, Forecast
 from proxy.admin.views import entry_row, rules_by_organization, setting_rows, standing_of
 from proxy.cli.administration import instant, json_option, office, run, shared_store, why_option
-from proxy.cli.output import complain, config_option
+from proxy.cli.cmdlet import Cmdlet
+from proxy.cli.completion import guids_like, organizations_like, settings_like
+from proxy.cli.output import complain, config_option, show_table
 from proxy.errors import SettingUnknown
 from proxy.model.deployment import Deployment
-from proxy.settings.catalogue import SETTINGS, Entity, nearest, parse, setting_named
+from proxy.settings.catalogue import Entity, nearest, parse, setting_named
 from proxy.settings.change import Wish, organization_named, said
 
-
-def _complete(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    start = incomplete.casefold()
-    return [CompletionItem(s.name, help=s.description) for s in SETTINGS if s.name.casefold().startswith(start)]
-
-
-_organization_option = click.option("--organization", "-o", help="Of this organization (name or GUID); else of all.")
-_setting_argument = click.argument("setting", shell_complete=_complete)
+_organization_option = click.option(
+    "--organization", "-o", shell_complete=organizations_like, help="Of this organization (name or GUID); else of all."
+)
+_setting_argument = click.argument("setting", shell_complete=settings_like)
 _dry_run_option = click.option("--dry-run", is_flag=True, help="Say what it would do, and do nothing.")
 
 
@@ -36,7 +33,9 @@ def settings() -> None:
 
 @settings.command("list")
 @config_option
-@click.option("--organization", "-o", help="Of this organization (name or GUID) alone.")
+@click.option(
+    "--organization", "-o", shell_complete=organizations_like, help="Of this organization (name or GUID) alone."
+)
 @json_option
 def list_settings(config: Path, organization: str | None, *, as_json: bool) -> None:
     """Every setting, its value in force, where that comes from, and the rules that follow."""
@@ -54,9 +53,9 @@ async def _list(deployment: Deployment, organization: str | None, *, as_json: bo
         return
     table = Table("organization", "setting", "value", "from", title=f"revision {standing.revision}")
     for row in rows:
-        table.add_row(row["organization"] or "(all)", row["setting"], _value(row["value"]), _from(row))
+        table.add_row(row["organization"] or "(all)", row["setting"], _value(row["effective"]), _from(row))
     console = Console()
-    console.print(table)
+    show_table(table)
     for name, lines in rules.items():
         console.print(f"[bold]{name}[/bold]: {' '.join(lines)}", highlight=False)
 
@@ -80,13 +79,13 @@ async def _get(deployment: Deployment, setting: str, organization: str | None, *
     if as_json:
         _say_json(row)
     else:
-        click.echo(_value(row["value"]))
+        click.echo(_value(row["effective"]))
 
 
 @settings.command("set")
 @config_option
 @_organization_option
-@click.argument("assignments", nargs=-1, required=True, metavar="SETTING=VALUE...", shell_complete=_complete)
+@click.argument("assignments", nargs=-1, required=True, metavar="SETTING=VALUE...", shell_complete=settings_like)
 @why_option
 @_dry_run_option
 @json_option
@@ -162,15 +161,15 @@ async def _rollback(deployment: Deployment, revision: int, why: str, *, as_json:
         _say_done(await at.acts.go_back(revision, at.author(why)), as_json=as_json)
 
 
-# Microsoft's script validates no names and answers nothing; this does both. Names and options are folded.
-@click.command("setadvancedsettings", context_settings={"token_normalize_func": str.lower})
+# Microsoft's script validates no names and answers nothing; this does both.
+@click.command("setadvancedsettings", cls=Cmdlet)
 @config_option
 @click.option("-configurationentityname", "entity", required=True, help="ServerSettings or Organization.")
 @click.option(
-    "-settingname", "setting", required=True, shell_complete=_complete, help="Such as WSFedNonceCookieEnabled."
+    "-settingname", "setting", required=True, shell_complete=settings_like, help="Such as WSFedNonceCookieEnabled."
 )
 @click.option("-settingvalue", "value", required=True, help="true, false, or minutes.")
-@click.option("-id", "guid", help="With Organization: its GUID.")
+@click.option("-id", "guid", shell_complete=guids_like, help="With Organization: its GUID.")
 @why_option
 @json_option
 def set_advanced_settings(

@@ -12,7 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
-from cryptography.x509 import Certificate, load_pem_x509_certificates
+from cryptography.x509 import (
+    Certificate,
+    DNSName,
+    ExtensionNotFound,
+    IPAddress,
+    SubjectAlternativeName,
+    load_pem_x509_certificates,
+)
 
 from proxy.errors import CannotStart
 from proxy.model.deployment import Tls
@@ -32,10 +39,17 @@ _OF_A_KEY = "name a PEM file with a private key that has no password"
 
 @dataclass(frozen=True, slots=True)
 class LoadedPair:
-    """A certificate with its key, ready for handshakes. `expires_at`: its own end, not its chain's."""
+    """A certificate with its key, ready for handshakes. `expires_at`: its own end, not its chain's. `names`: hosts."""
 
     context: ssl.SSLContext
     expires_at: Instant
+    valid_from: Instant = 0.0
+    names: tuple[str, ...] = ()
+
+    def is_for(self, host: str) -> bool:
+        """Whether it names this host; `*.contoso.com` stands for one label (RFC 6125, 6.4.3)."""
+        wildcard = f"*.{host.partition('.')[2]}"
+        return any(name.lower() in (host, wildcard) for name in self.names)
 
 
 class ServerCertificates:
@@ -95,7 +109,17 @@ def load_pair(tls: Tls) -> LoadedPair:
         raise _unusable(
             "certificate", tls.certificate, f"cannot be used with {tls.key}: {error}", _OF_A_CHAIN
         ) from error
-    return LoadedPair(context, leaf.not_valid_after_utc.timestamp())
+    ends, begins = leaf.not_valid_after_utc.timestamp(), leaf.not_valid_before_utc.timestamp()
+    return LoadedPair(context, ends, begins, _names_of(leaf))
+
+
+def _names_of(leaf: Certificate) -> tuple[str, ...]:
+    try:
+        names = leaf.extensions.get_extension_for_class(SubjectAlternativeName).value
+    except (ExtensionNotFound, ValueError):
+        return ()
+    addresses = (str(each) for each in names.get_values_for_type(IPAddress))
+    return (*names.get_values_for_type(DNSName), *addresses)
 
 
 def _unusable(key: str, path: str, wrong: str, right: str) -> CannotStart:

@@ -45,7 +45,7 @@ def bounds_problems(
     )
     if settings.inactivitytimeoutenabled:
         inactivity = settings.inactivitytimeoutinmins
-        least = (limits.inactivity_minimum, "limits.inactivity.minimum")
+        least = (limits.inactivity_minimum, "limits.inactivity_minimum")
         _check(found, "inactivitytimeoutinmins", inactivity, least, (ceiling, ceiling_name))
         _check(
             found,

@@ -22,6 +22,10 @@ class Endings:
     _sealer: Sealer
     _heart: Heart
 
+    async def write_activity(self) -> None:
+        """Write all that is pending here, so that nobody who is there just now is taken for idle."""
+        await self._heart.write_all()
+
     async def end(self, session: Session, ending: Ending) -> bool:
         """End a session everywhere; whether this very call ended it. Idempotent. Raises StoreUnavailable.
 

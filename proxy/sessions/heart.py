@@ -55,14 +55,14 @@ class Heart:
 
     async def start(self) -> None:
         """Listen, beat, write."""
-        await self._store.start(Listener(self.ended, self._beat_heard, self._lost, self.changed, self.on_settings))
+        await self._store.start(Listener(self.ended, self._beat_heard, self._lost, self.changed, self._settings_heard))
         self._spawn(self._beating())
         self._spawn(self._writing())
 
     async def close(self) -> None:
         """Stop, write what is pending as far as the store can be reached, and let go of it."""
         await end_tasks(self._tasks)
-        await self._written(self._activity.write_all())
+        await self.write_all()
         await self._store.close()
 
     def ended(self, place: Place, reason: str) -> None:
@@ -90,6 +90,15 @@ class Heart:
     async def write(self) -> None:
         """One step of writing: what is due."""
         await self._written(self._activity.write_due(self._clock()))
+
+    async def write_all(self) -> None:
+        """Write everything, due or not."""
+        await self._written(self._activity.write_all())
+
+    def _settings_heard(self) -> None:
+        # Whoever changed them may be ending sessions that are idle by shorter limits: the store must know who is not.
+        self._spawn(self.write_all())
+        self.on_settings()
 
     def write_now(self, place: Place) -> None:
         """Write one session's activity beside the request that caused it."""

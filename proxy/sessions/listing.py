@@ -1,7 +1,9 @@
 """Sessions as administrators and providers name them: from indexes that may be behind, so each is looked at."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from dataclasses import dataclass
+from itertools import islice
+from typing import TypeAlias
 
 import structlog
 
@@ -15,6 +17,9 @@ _log = structlog.get_logger("sessions")
 _CURSOR_DIGITS = 12
 _AT_ONCE = 500
 _LONGEST_TERM = 200
+
+
+Wanted: TypeAlias = Callable[[Record], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,20 +74,38 @@ class Listing:
         found = await self._summaries((place,))
         return found[0] if found else None
 
-    async def every(self, organization: str | None) -> AsyncIterator[Summary]:
-        """All sessions, the newest first."""
+    async def with_id(self, id_hash: str) -> Summary | None:
+        """The session of this id, None where there is none; no other one is read."""
+        offset = 0
+        while places := await self._store.listing(None, offset, _AT_ONCE):
+            for place in places:
+                if place.id_hash == id_hash:
+                    return await self.at(place)
+            offset += len(places)
+        return None
+
+    async def how_many_ended(self, places: Collection[Place]) -> int:
+        """How many of these lie there no more."""
+        count, left = 0, iter(places)
+        while several := tuple(islice(left, _AT_ONCE)):
+            found = await self._store.read_all(several, (LISTED,))
+            count += sum(not isinstance(record, Record) for record in found)
+        return count
+
+    async def every(self, organization: str | None, wanted: Wanted | None = None) -> AsyncIterator[Summary]:
+        """All sessions, the newest first; of those that are not `wanted` by their plain facts nothing is opened."""
         cursor = "0"
         while cursor:
-            page = await self.page(organization, _AT_ONCE, cursor)
+            page = await self.page(organization, _AT_ONCE, cursor, wanted)
             for summary in page.sessions:
                 yield summary
             cursor = page.cursor
 
-    async def page(self, organization: str | None, limit: int, cursor: str) -> Page:
-        """One page, of one organization or of all."""
+    async def page(self, organization: str | None, limit: int, cursor: str, wanted: Wanted | None = None) -> Page:
+        """One page, of one organization or of all; without those that are not `wanted`."""
         offset = _offset(cursor)
         places = await self._store.listing(organization, offset, limit)
-        return Page(await self._summaries(places), str(offset + limit) if len(places) == limit else "")
+        return Page(await self._summaries(places, wanted), str(offset + limit) if len(places) == limit else "")
 
     async def named(self, names: Sequence[str]) -> tuple[Summary, ...]:
         """Sessions that one of these further indexes finds."""
@@ -91,10 +114,10 @@ class Listing:
             places |= dict.fromkeys(await self._store.find(name))
         return await self._summaries(tuple(places))
 
-    async def _summaries(self, places: Sequence[Place]) -> tuple[Summary, ...]:
+    async def _summaries(self, places: Sequence[Place], wanted: Wanted | None = None) -> tuple[Summary, ...]:
         found = []
         for place, record in zip(places, await self._store.read_all(places, (LISTED,)), strict=True):
-            if not isinstance(record, Record):
+            if not isinstance(record, Record) or (wanted is not None and not wanted(record)):
                 continue
             try:
                 found.append(summarize(record, place, self._sealer))

@@ -116,7 +116,7 @@ def nearest(name: str, known: list[str]) -> str:
 
 _TRUE = frozenset({"true", "$true", "yes", "on", "1"})
 _FALSE = frozenset({"false", "$false", "no", "off", "0"})
-_NONE = frozenset({"", "null", "$null", "default"})
+_NONE = frozenset({"null", "$null", "default"})
 
 
 def parse(setting: Setting, text: str) -> bool | int | None:

@@ -35,16 +35,26 @@ class Author:
     why: str = ""
 
 
+def _draft(act: str, author: Author) -> Entry:
+    """An entry whose time and changes are not known yet."""
+    return Entry(act, 0.0, author.by, author.why)
+
+
 class LiveSettings:
     """Values over the configuration. `is_known` is False until the store has told them for the first time.
 
     A store that is away leaves them as they were. One that has lost them (restarted empty, put back from a copy) is
     given them again by the first worker that notices: lost settings would be longer sessions than anybody allowed.
+
+    `counts`: whether they are more than looked at here; with `settings.source: yaml` nothing is ever given back.
     """
 
-    def __init__(self, store: AdminStore, clock: Callable[[], Instant]) -> None:
+    def __init__(
+        self, store: AdminStore, clock: Callable[[], Instant], counts: Callable[[], bool] = lambda: True
+    ) -> None:
         self._store = store
         self._clock = clock
+        self._counts = counts
         self._book: Book | None = None
         self._values: Values = {}
         self._listeners: list[Callable[[Values], None]] = []
@@ -113,17 +123,17 @@ class LiveSettings:
         """Take what the store says now. Raises StoreUnavailable."""
         book = await self._store.book()
         known = self._book
-        if known is not None and book.revision < known.revision:
+        if known is None or book.revision >= known.revision or not self._counts():
+            self._take(book)
+        else:
             await self._restore(known, book)
-            return
-        self._take(book)
 
     def _take(self, book: Book) -> None:
-        if self._book is not None and book.revision < self._book.revision:
+        if self._book is not None and book.revision < self._book.revision and self._counts():
             return
         before, self._book, self._values = self._values, book, understood(book.values)
         if self._values != before:
-            if self._following is not None:
+            if self._following is not None and self._counts():
                 log.info("settings_in_force", revision=book.revision, changed=len(self._values))
             for listener in tuple(self._listeners):
                 listener(self._values)
@@ -146,19 +156,19 @@ class LiveSettings:
         `seen`: the revision that its author looked at. Raises SettingsReadOnly, SettingUnknown, SettingsInvalid,
         SettingsConflict, StoreUnavailable; nothing has changed then.
         """
-        return await self._change(deployment, lambda _: wishes, author, "changed", seen)
+        return await self._change(deployment, lambda _: wishes, _draft("changed", author), seen)
 
     async def go_back(
         self, deployment: Deployment, revision: int, author: Author, *, seen: int | None = None
     ) -> tuple[Entry | None, Proposal]:
         """Make the values of an earlier revision those in force, as a change of its own. Raises as `change`."""
         entries = entries_of(await self._store.history(0, HISTORY_KEPT))
-        why = author.why or f"back to revision {revision}"
+        author = replace(author, why=author.why or f"back to revision {revision}")
 
         def wishes(values: Values) -> Sequence[Wish]:
             return back_to(revision, entries, values)
 
-        return await self._change(deployment, wishes, Author(author.by, why), "rolled_back", seen)
+        return await self._change(deployment, wishes, _draft("rolled_back", author), seen)
 
     async def preview(self, deployment: Deployment, wishes: Sequence[Wish]) -> Proposal:
         """What a change would come to. Raises as `change`, but for the conflict."""
@@ -168,8 +178,7 @@ class LiveSettings:
         self,
         deployment: Deployment,
         wishes_of: Callable[[Values], Sequence[Wish]],
-        author: Author,
-        act: str,
+        draft: Entry,
         seen: int | None,
     ) -> tuple[Entry | None, Proposal]:
         if not deployment.settings_live:
@@ -183,7 +192,7 @@ class LiveSettings:
             proposal = propose(deployment, values, wishes)
             if not proposal.items:
                 return None, proposal
-            entry = Entry(act, self._clock(), author.by, author.why, book.revision + 1, proposal.items)
+            entry = replace(draft, at=self._clock(), revision=book.revision + 1, items=proposal.items)
             if await self._write(book, entry):
                 return entry, proposal
         raise SettingsConflict("others change settings at this very moment, again and again; try once more")

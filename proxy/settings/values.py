@@ -113,6 +113,17 @@ def value_of(deployment: Deployment, organization: Organization | None, setting:
     return found
 
 
+def effective(deployment: Deployment, organization: Organization | None, setting: Setting) -> Value:
+    """The value that acts: what is left open comes from the server settings, or from a portal's own."""
+    own = value_of(deployment, organization, setting)
+    if own is not None or organization is None or setting.entity is not Entity.SERVER_SETTINGS:
+        return own
+    portal = organization.kind is OrganizationKind.PORTAL
+    switches: Any = (organization.server_settings or PORTAL_SWITCHES) if portal else deployment.server_settings
+    found: Value = getattr(switches, setting.attribute)
+    return found
+
+
 def scopes(deployment: Deployment) -> tuple[Organization | None, ...]:
     """Whose settings there are: all organizations' first, as None."""
     return (None, *deployment.organizations)

@@ -7,7 +7,6 @@ from support.browser import Browser
 from support.world import World, custom
 
 ADMINISTRATORS = [{"claim": "group", "values": ["CRM Administrators"]}]
-TWO = {"name": "fabrikam", "hosts": ["localhost"]}
 
 
 @dataclass
@@ -40,6 +39,14 @@ class Desk:
 def live(**keys):
     """Keys of a configuration with live settings and administrators, custom limits of 480 and 30 minutes."""
     return {"settings": {"source": "live"}, "administrators": ADMINISTRATORS, **custom(480, 30), **keys}
+
+
+def several(**keys):
+    """As `live`, of two organizations and a portal."""
+    made = live(**keys)
+    fabrikam = {"name": "fabrikam", "friendly_name": "Fabrikam Residences", "hosts": ["localhost"]}
+    portal = {"name": "portal", "kind": "portal", "hosts": ["portal.localhost"]}
+    return {**made, "more_organizations": [fabrikam, portal]}
 
 
 @pytest.fixture

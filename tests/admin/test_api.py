@@ -2,11 +2,24 @@
 
 import pytest
 
+from admin.conftest import live
 from proxy.admin.visitor import FRESH_SECONDS
 from support.browser import Browser
 
 LENGTH = ("contoso", "sessiontimeoutinmins", 90)
 MINUTE = 60.0
+
+
+@pytest.mark.parametrize("path", ["/contoso", "/administration"])
+async def test_an_organization_by_path_has_its_pages_below_it(world, browser, path):
+    keys = live()
+    one = await world(**keys | {"organization": {"path": path, **keys["organization"]}})
+    page = await browser.sign_in(one.url(f"{path}/.claims/admin/"), "admin")
+    assert (page.status, str(page.url)) == (200, one.url(f"{path}/.claims/admin/overview"))
+    me = await browser.fetch(one.url(f"{path}/.claims/admin/api/me"))
+    assert me.json()["upn"] == "admin@contoso.com"
+    described = (await browser.fetch(one.url(f"{path}/.claims/admin/openapi.json"))).json()
+    assert described["servers"] == [{"url": f"{path}/.claims/admin/api"}]
 
 
 async def test_an_administrator_is_told_who_he_is(desk):
@@ -211,6 +224,10 @@ async def test_organizations_tell_every_value_and_its_origin(desk):
     assert origins["contoso", "inactivitytimeoutinmins"] == "configuration"
     assert origins["contoso", "WSFedNonceCookieEnabled"] == "server_settings"
     assert origins[None, "FCB.UCIInactivityTimeout"] == "configuration"
+    await one.change((None, "WSFedNonceCookieEnabled", True))
+    rows = (await one.ask("settings")).json()["settings"]
+    (own,) = (row for row in rows if (row["organization"], row["setting"]) == ("contoso", "WSFedNonceCookieEnabled"))
+    assert (own["value"], own["effective"], own["origin"]) == (None, True, "server_settings")
     (contoso,) = (await one.ask("organizations")).json()["organizations"]
     assert contoso["sessions"] == 1
     assert contoso["rules"][0] == "Sessions end 90 minutes after sign-in, with a warning 20 minutes before."

@@ -93,8 +93,8 @@ def screenshot():
     """Keeps what a person would see, for a person to look at."""
     SCREENSHOTS.mkdir(exist_ok=True)
 
-    async def take(page, name: str) -> None:
-        await page.screenshot(path=SCREENSHOTS / f"{name}.png")
+    async def take(page, name: str, **options) -> None:
+        await page.screenshot(path=SCREENSHOTS / f"{name}.png", **options)
 
     return take
 

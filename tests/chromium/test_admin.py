@@ -4,13 +4,14 @@ import pytest
 
 from admin.conftest import live
 from chromium.test_demo import sign_in
+from support.axe import is_accessible
 
 MINUTE = 60.0
 
 
 @pytest.fixture
 async def station(world, page):
-    """`await station("general")`: an administrator at that page, of a world with two organizations."""
+    """`await station("general")`: an administrator at that page."""
 
     async def make(name: str, account: str = "admin", **keys):
         one = await world(**live(**keys))
@@ -36,7 +37,7 @@ async def test_a_shorter_limit_is_previewed_saved_and_ends_a_session_elsewhere(
     await page.get_by_label("Duration of inactivity").fill("6")
     await page.get_by_label("inactivity warning").fill("2")
     await page.get_by_text("It would end 1 session at once.").wait_for()
-    await screenshot(page, "admin-1-general")
+    await screenshot(page, "admin-1-general", full_page=True)
     await page.get_by_label("Why").fill("an audit")
     await page.get_by_role("button", name="Save").click()
     await page.get_by_text("Saved as revision 1. 1 session ended.").wait_for()
@@ -101,6 +102,7 @@ async def test_a_session_is_found_and_signed_out(station, page, chromium, screen
     await button.click()
     await page.get_by_role("dialog").get_by_label("Why").fill("left the house")
     await screenshot(page, "admin-6-ask")
+    await is_accessible(page, "dialog")
     await page.get_by_role("dialog").get_by_role("button", name="Sign out").click()
     await page.get_by_text("1 session ended.").wait_for()
     answer = await other.request.get(one.url("/api/data/v9.2/WhoAmI"), headers={"Accept": "application/json"})

@@ -68,6 +68,16 @@ def test_one_session_is_revoked_by_its_id(run, config):
     ]
 
 
+def test_an_organization_is_named_in_any_letter_case_or_by_its_guid(run, config):
+    sign_in(config, "alice@contoso.com")
+    (contoso,) = json.loads(run("organizations", "list", "--config", config, "--json").stdout)
+    for name in ("contoso", "CONTOSO", contoso["Id"], f"{{{contoso['Id'].upper()}}}"):
+        listed = run("sessions", "list", "--config", config, "--organization", name, "--json").stdout
+        assert json.loads(listed)["user"] == "alice@contoso.com"
+    ended = run("sessions", "revoke", "--config", config, "--organization", "Contoso", "--user", "alice@contoso.com")
+    assert (ended.exit_code, ended.stdout) == (0, "1 session ended.\n")
+
+
 def test_revoking_nobody_is_exit_1(run, config):
     result = run("sessions", "revoke", "--config", config, "--user", "nobody@contoso.com")
     assert (result.exit_code, result.stdout) == (1, "0 sessions ended.\n")

@@ -8,6 +8,7 @@ from click.testing import CliRunner
 
 from proxy.cli import main
 from proxy.model.session import Ended, EndReason, Live
+from proxy.store.admin_port import BUCKET_SECONDS
 from support.command_sessions import sign_in, with_sessions
 from support.world import write_configuration
 
@@ -87,6 +88,8 @@ def test_a_shorter_limit_ends_sessions_and_a_dry_run_says_how_many(run, config):
     assert isinstance(with_sessions(config, lambda sessions: sessions.load(cookie, "contoso")), Live)
     done = run("settings", "set", "--config", config, "-o", "contoso", *ALL_ON, "--json")
     assert json.loads(done.stdout)["ended"] == 1
+    counted = with_sessions(config, lambda sessions: sessions.admin.events((int(time.time() // BUCKET_SECONDS),)))
+    assert counted[0]["session_expired session_timeout contoso"] == 1
     found = with_sessions(config, lambda sessions: sessions.load(cookie, "contoso"))
     assert isinstance(found, Ended)
     assert found.tombstone.reason is EndReason.SESSION_TIMEOUT
@@ -141,6 +144,53 @@ def test_set_advanced_settings_sets_an_organizations_own_by_its_guid(run, config
     assert (wrong.exit_code, "did you mean ServerSettings?" in wrong.stderr) == (2, True)
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        (
+            "-SettingValue:$true",
+            "-SettingName",
+            "AllowCustomSessionDuration",
+            "-ConfigurationEntityName:ServerSettings",
+        ),
+        ("-SettingV", "1", "-conf", "SERVERSETTINGS", "-SettingName", "allowcustomsessionduration"),
+        (
+            "-ConfigurationEntityName",
+            "ServerSettings",
+            "-SettingName:",
+            "AllowCustomSessionDuration",
+            "-SETTINGVALUE:True",
+        ),
+    ],
+)
+def test_parameters_are_taken_as_powershell_takes_them(run, config, words):
+    done = run("SetAdvancedSettings", *words, "--config", config, "--json")
+    assert done.exit_code == 0, done.stderr
+    assert json.loads(done.stdout)["items"][0]["after"] is True
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("-Setting", "x"), "it may be -settingname or -settingvalue"),
+        (("-SettingNam", "x", "-Identity", "y"), "-Identity: no such parameter; did you mean -"),
+        (("-SettingName", "AllowCustomSessionDuration", "-SettingValue", ""), "neither true nor false"),
+    ],
+)
+def test_a_parameter_that_is_none_is_answered_with_those_there_are(run, config, words, says):
+    refused = run("SetAdvancedSettings", "--config", config, "-ConfigurationEntityName", "ServerSettings", *words)
+    assert (refused.exit_code, says in refused.stderr) == (2, True), refused.stderr
+
+
+@pytest.mark.parametrize("guid", [GUID.upper(), f"{{{GUID}}}", f"{{{GUID.upper()}}}"])
+def test_a_guid_is_taken_as_powershell_prints_it(run, config, guid):
+    words = ("-ConfigurationEntityName", "Organization", "-SettingName", "sessiontimeoutinmins", "-SettingValue", "90")
+    done = run("SetAdvancedSettings", "--config", config, "-Id", guid, *words)
+    assert (done.exit_code, "-> 90" in done.stdout) == (0, True), done.stderr
+    (row,) = json.loads(run("Get-CrmOrganization", "--config", config, "-Name", guid, "--json").stdout)
+    assert (row["Id"], row["FriendlyName"]) == (GUID, "contoso")
+
+
 def test_organizations_are_listed_as_get_crm_organization_does(run, config):
     (row,) = json.loads(run("Get-CrmOrganization", "--config", config, "--json").stdout)
     assert (row["Id"], row["UniqueName"], row["State"], row["Url"]) == (
@@ -149,6 +199,8 @@ def test_organizations_are_listed_as_get_crm_organization_does(run, config):
         "Enabled",
         "http://127.0.0.1:1/",
     )
+    narrow = CliRunner(env={"COLUMNS": "40"}).invoke(main, ["Get-CrmOrganization", "--config", str(config)])
+    assert all(whole in narrow.stdout for whole in (GUID, "http://127.0.0.1:1/", "FriendlyName"))
     assert run("get-crmorganization", "--config", config, "-Name", "CONTOSO").exit_code == 0
     assert "contoso" in run("organizations", "list", "--config", config).stdout
     refused = run("Get-CrmOrganization", "--config", config, "-Name", "contosso")
@@ -163,23 +215,23 @@ def test_one_session_is_shown_with_what_ends_it(run, config):
     shown = json.loads(run("sessions", "show", "--config", config, row["id"], "--json").stdout)
     assert shown["user"] == "alice@contoso.com"
     assert (shown["ended_by"], shown["inactivity_ends"]) == ("token_lifetime", None)
+    assert "alice@contoso.com" in run("sessions", "show", row["id"], "--config", config).stdout
     missing = run("sessions", "show", "--config", config, "nothing")
     assert (missing.exit_code, "no such session" in missing.stderr) == (1, True)
+
+
+@pytest.mark.parametrize("identifier", ["-" + "a" * 42, "-h" + "a" * 41, "--json" + "a" * 37])
+def test_an_id_that_begins_as_an_option_does_is_an_id(run, config, identifier):
+    for words in ((identifier, "--json"), ("--json", identifier), ("--json", "--", identifier)):
+        shown = run("sessions", "show", "--config", config, *words)
+        assert (shown.exit_code, f"{identifier}: there is no such session" in shown.stderr) == (1, True), shown.stderr
+    revoked = run("sessions", "revoke", "--config", config, "--session", identifier, "--json")
+    assert (revoked.exit_code, json.loads(revoked.stdout)) == (1, {"ended": 0})
 
 
 def test_an_unknown_command_is_answered_with_the_nearest(run):
     refused = run("SetAdvancedSetting")
     assert (refused.exit_code, "did you mean setadvancedsettings?" in refused.stderr) == (2, True)
-
-
-def test_names_of_settings_complete_themselves(run):
-    environment = {
-        "_CLAIMS_PROXY_COMPLETE": "bash_complete",
-        "COMP_WORDS": "claims-proxy settings get allow",
-        "COMP_CWORD": "3",
-    }
-    told = CliRunner().invoke(main, [], prog_name="claims-proxy", env=environment).stdout
-    assert "AllowCustomSessionDuration" in told
 
 
 def test_times_are_utc(run, config):

@@ -8,6 +8,7 @@ import pytest
 import redis
 
 from proxy.store.choose import store_for
+from proxy.store.examination import examine
 from proxy.store.port import Creation, EndOrder, Listener, Marks, Owed, Place, Record, Renewal, SignedIn, Stone, Touch
 
 TAG, NOW = "dGFn", 1_790_000_000.0
@@ -189,3 +190,8 @@ def test_secrets_are_made_once_and_differ_from_each_other(make_secrets, tmp_path
     assert (tmp_path / "one/secret").read_text() == secret
     assert make_secrets(tmp_path / "two").returncode == 0
     assert (tmp_path / "two/secret").read_text() != secret
+
+
+async def test_the_doctor_finds_that_its_user_may_do_what_it_must(guarded_redis):
+    found = await examine(guarded_redis.url, None)
+    assert (found.version, found.eviction) == (None, None)

@@ -15,6 +15,7 @@ import pytest
 from support.certificates import make_certificate
 from support.documents import blocks
 from support.ports import free_port
+from support.redis_server import RedisServer
 
 BIN = Path(sys.executable).parent
 _START_SECONDS = 30
@@ -40,14 +41,23 @@ def etc(folder) -> Callable[[str], str]:
 
 
 @pytest.fixture(scope="session")
-def machine(folder, etc, redis_server):
+def redis_of_machine(tmp_path_factory):
+    """A Redis that no other test empties or changes: the proxy of this machine follows what happens in it."""
+    server = RedisServer(tmp_path_factory.mktemp("redis"))
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def machine(folder, etc, redis_of_machine):
     """Starts what the commands ask; returns a text's names as they are on this machine."""
     port, management, adfs = free_port(), free_port(), free_port()
     names = {
         "https://adfs.contoso.com": f"http://127.0.0.1:{adfs + 1}",
         "0.0.0.0:8443": f"127.0.0.1:{port}",
         "127.0.0.1:9180": f"127.0.0.1:{management}",
-        "redis://redis.contoso.com:6379/0": redis_server.url,
+        "redis://redis.contoso.com:6379/0": redis_of_machine.url,
     }
 
     def here(text: str) -> str:

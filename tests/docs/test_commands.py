@@ -21,7 +21,7 @@ pytestmark = pytest.mark.slow
 
 BIN = Path(sys.executable).parent
 RUN = {
-    *("claims-proxy check", "claims-proxy health", "claims-proxy sessions"),
+    *("claims-proxy check", "claims-proxy doctor", "claims-proxy health", "claims-proxy sessions"),
     *("claims-proxy settings", "claims-proxy Get-CrmOrganization"),
     *("cat", "curl", "head", "install", "openssl", "make", "python3 -m venv"),
 }
@@ -43,8 +43,8 @@ NOT_RUN = {
     "claims-proxy token": "asks for a token of the reader's own; tests/cli runs it on tokens of every kind",
 }
 """Why a command is not run, by its first words."""
-EXIT = {"claims-proxy sessions revoke": 1}
-"""Where another code than 0 is right: nobody of that name is signed in here."""
+EXIT = {"claims-proxy sessions revoke": 1, "claims-proxy doctor": 1}
+"""Where another code than 0 is right: nobody of that name is signed in here, and there is no application."""
 DRY = {"make": "make -n", "python3 -m venv": "python3 -m venv --help #"}
 """What stands for the first words of a command that would take minutes or change the system."""
 

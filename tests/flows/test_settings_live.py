@@ -12,7 +12,7 @@ import aiohttp
 import pytest
 import redis.asyncio as redis
 
-from admin.conftest import live
+from admin.conftest import Desk, live
 from proxy.app import sessions_of
 from proxy.configuration import load
 from proxy.model.principal import Principal
@@ -20,6 +20,8 @@ from proxy.model.session import Session, SessionReference
 from proxy.sessions.record import key_of, seal
 from proxy.settings.change import Wish
 from proxy.settings.live import Author, LiveSettings
+from support.browser import Browser
+from support.ports import free_port
 from support.processes import FileClock, ProxyProcess
 from support.world import World
 
@@ -68,6 +70,27 @@ async def changes_measured(apart, browser, count) -> list[float]:
 
 async def test_a_change_in_one_process_acts_in_another_within_a_second(apart, browser):
     assert max(await changes_measured(apart, browser, 20)) < SLOWEST
+
+
+async def test_who_is_there_just_now_is_not_ended_by_a_shorter_limit(world, clock, redis_url, browser, other_browser):
+    """His activity is on its way to the store, in the worker that the change comes to and in another."""
+    one = await world(**live(state=redis_url))
+    node = await one.start_proxy(free_port())
+    async with Browser() as idle:
+        for each, account in ((browser, "admin"), (other_browser, "alice"), (idle, "bob")):
+            await each.sign_in(one.url("/main.aspx"), account)
+        clock.advance(20 * 60)
+        desk = Desk(one, browser)
+        await browser.sign_in(one.url("/.claims/sign-in?credentials&return=/main.aspx"), "admin")
+        desk.token = (await desk.ask("me")).json()["token"]
+        clock.advance(10 * 60 - 1)
+        await browser.open(one.url("/main.aspx"))
+        await other_browser.open(f"http://127.0.0.1:{node.port}/main.aspx")
+        done = (await desk.change(("contoso", "inactivitytimeoutinmins", 5))).json()
+        assert done["ended"] == 1
+        assert (await desk.ask("me")).status == 200
+        assert (await other_browser.fetch(one.url("/.claims/session"))).json()["state"] == "live"
+        assert (await idle.fetch(one.url("/api/data/v9.2/WhoAmI"))).status == 401
 
 
 @pytest.mark.slow
@@ -127,5 +150,11 @@ async def test_the_first_page_and_a_search_over_many_sessions_are_quick(world, b
             assert len(found) == (1 if what == "search" else 50)
             print(f"{what} of {SESSIONS}: median {statistics.median(took):.1f} ms, {calls / 20:.1f} commands each")
             assert statistics.median(took) < MOST_MILLISECONDS
+        desk = Desk(one, browser)
+        desk.token = (await desk.ask("me")).json()["token"]
+        began = time.perf_counter()
+        done = (await desk.change(("contoso", "sessiontimeoutinmins", 60))).json()
+        took_whole = time.perf_counter() - began
+        print(f"a change that looks at all of them: {took_whole:.1f} s, {done['ended']} ended")
         kept = [key async for key in store.scan_iter("claims:user:*", count=1000)]
         print(f"indexes by user: {len(kept)} keys, {await store.memory_usage(kept[0])} bytes the first")

@@ -47,7 +47,7 @@ def test_minutes_are_a_whole_number(deployment):
     setting = setting_named("sessiontimeoutinmins", deployment.organizations[0])
     assert parse(setting, " 90 ") == 90
     assert parse(setting, "default") is None
-    for text in ("1.5", "-5", "ten", "true"):
+    for text in ("1.5", "-5", "ten", "true", ""):
         with pytest.raises(SettingUnknown, match="write a whole one"):
             parse(setting, text)
     with pytest.raises(SettingUnknown, match="neither true nor false"):

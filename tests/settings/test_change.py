@@ -4,9 +4,10 @@ import pytest
 
 from proxy.errors import SettingsInvalid, SettingUnknown
 from proxy.model.settings import ServerSettings
+from proxy.settings.catalogue import setting_named
 from proxy.settings.change import Wish, back_to, organization_named, propose
 from proxy.settings.history import Entry, Item, entry_of
-from proxy.settings.values import EVERYWHERE, Name, in_force, understood
+from proxy.settings.values import EVERYWHERE, Name, effective, in_force, understood
 from settings.conftest import CONTOSO
 
 LENGTH = Name("contoso", "sessiontimeoutinmins")
@@ -37,6 +38,18 @@ def test_values_stand_in_place_of_the_configurations(deployment):
     assert after.server_settings.allow_custom_session_duration
     assert not after.feature_control_bits.uci_inactivity_timeout
     assert in_force(deployment, {}) is deployment
+
+
+def test_what_is_left_open_acts_as_the_server_settings_say_but_for_portals(deployment):
+    contoso, _, portal = deployment.organizations
+    setting = setting_named("WSFedNonceCookieEnabled", contoso)
+    on = in_force(deployment, {Name(EVERYWHERE, "WSFedNonceCookieEnabled"): True})
+    assert [effective(each, contoso, setting) for each in (deployment, on)] == [False, True]
+    assert [effective(each, portal, setting) for each in (deployment, on)] == [False, False]
+    own = in_force(on, {Name("contoso", "WSFedNonceCookieEnabled"): False})
+    assert effective(own, own.organizations[0], setting) is False
+    length = setting_named("sessiontimeoutinmins", contoso)
+    assert effective(deployment, contoso, length) == 480
 
 
 def test_what_another_hand_wrote_into_the_store_is_left_out_where_it_is_no_value():

@@ -139,6 +139,20 @@ async def test_a_store_that_lost_its_settings_is_given_them_again(live, deployme
     assert json.loads((await store.admin.history(0, 1))[0])["act"] == "restored"
 
 
+async def test_where_the_file_alone_counts_nothing_is_given_back(live, deployment, store, clock):
+    looking = LiveSettings(store.admin, clock, lambda: False)
+    await live.change(deployment, [LENGTH], ADA)
+    await live.change(deployment, [Wish(None, "WSFedNonceCookieEnabled", True)], ADA)
+    await looking.read()
+    assert (looking.revision, len(looking.values)) == (2, 2)
+    store.admin.__init__(store._changed)
+    await looking.read()
+    assert (await store.admin.book()).revision == looking.revision == 0
+    assert looking.values == {}
+    await live.read()
+    assert (await store.admin.book()).revision == 3
+
+
 class Away:
     """A store that is away."""
 

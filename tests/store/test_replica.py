@@ -7,10 +7,10 @@ import pytest
 import redis
 from structlog.testing import capture_logs
 
-from conftest import RedisServer
 from proxy.model.session import EndReason
 from proxy.store.redis import RedisStore
 from store.conftest import NOW, RETENTION, TAG, Ledger
+from support.redis_server import RedisServer
 
 SIGN_OUTS = 50
 

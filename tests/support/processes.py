@@ -42,11 +42,17 @@ class ProxyProcess:
             self.process = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT)
 
     def wait(self) -> None:
+        """Until it serves. One that does not start is ended: it would follow the store of every test after this one."""
         deadline = time.monotonic() + _START_SECONDS
-        while not self._ready.exists():
-            assert self.process.poll() is None, self.log.read_text()
-            assert time.monotonic() < deadline, f"the proxy did not start:\n{self.log.read_text()}"
-            time.sleep(0.02)
+        try:
+            while not self._ready.exists():
+                assert self.process.poll() is None, self.log.read_text()
+                assert time.monotonic() < deadline, f"the proxy did not start:\n{self.log.read_text()}"
+                time.sleep(0.02)
+        except BaseException:
+            self.process.kill()
+            self.process.wait()
+            raise
 
     def stop(self) -> int:
         self.process.terminate()

@@ -35,6 +35,7 @@ def configuration(
     organization=None,
     provider=None,
     listen=None,
+    more_organizations=(),
     **top: Any,
 ) -> dict[str, Any]:
     """A configuration as the YAML would say it; the mappings and `top` add keys or replace them.
@@ -57,6 +58,7 @@ def configuration(
         "identity_provider": openid if openid["protocol"] == "oidc" else provider,
         "organizations": [
             {"name": "contoso", "hosts": ["127.0.0.1"], "upstream": upstream, **(organization or {})},
+            *({"upstream": upstream, **more} for more in more_organizations),
         ],
         **top,
     }

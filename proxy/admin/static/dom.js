@@ -9,13 +9,13 @@ export function make(name, attributes = {}, ...children) {
     else if (key === "value") element.value = value;
     else element.setAttribute(key, value === true ? "" : String(value));
   }
-  element.append(...children.flat().filter((child) => child !== null && child !== undefined));
+  element.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined));
   return element;
 }
 
 /** Put these in place of everything an element holds. */
 export function fill(element, ...children) {
-  element.replaceChildren(...children.flat().filter((child) => child !== null && child !== undefined));
+  element.replaceChildren(...children.flat(Infinity).filter((child) => child !== null && child !== undefined));
 }
 
 /** `{name}` in a text, filled in. */
@@ -37,7 +37,7 @@ export function time(seconds) {
 
 /** The same as a text. */
 export function shortTime(seconds) {
-  return new Date(seconds * 1000).toLocaleString(undefined, { dateStyle: "short", timeStyle: "medium" });
+  return new Date(seconds * 1000).toLocaleString(undefined, { dateStyle: "short", timeStyle: "short" });
 }
 
 /** A table that stacks on narrow screens. `rows`: arrays of nodes or texts. */
@@ -45,7 +45,7 @@ export function table(caption, heads, rows) {
   const body = rows.map((cells) => make("tr", {}, cells.map((cell, index) => make("td", { "data-label": heads[index] }, cell))));
   return make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": caption },
     make("table", { class: "stacks" },
-      make("caption", { class: "skip" }, caption),
+      make("caption", { class: "unseen" }, caption),
       make("thead", {}, make("tr", {}, heads.map((head) => make("th", { scope: "col" }, head)))),
       make("tbody", {}, body)));
 }

@@ -22,13 +22,13 @@ export async function show(content, context) {
   });
   fill(content,
     found.source === "yaml" ? make("p", { class: "card" }, texts.read_only) : null,
-    make("div", { class: "row" }, make("div", { class: "field" }, make("label", { for: "scope" }, texts.general.scope), scope)),
+    make("div", { class: "row" }, make("div", { class: "field short" }, make("label", { for: "scope" }, texts.general.scope), scope)),
     area);
   panel(area, context, found, organizations, scope.value);
 }
 
-/** The settings of one organization, or of all (""), beside what they come to. */
-function panel(area, context, first, organizations, name) {
+/** The settings of one organization, or of all (""), beside what they come to. `meant`: changes that wait to be saved. */
+function panel(area, context, first, organizations, name, meant = []) {
   const { texts, attempt, tell } = context;
   const own = texts.general;
   let found = first;
@@ -53,9 +53,17 @@ function panel(area, context, first, organizations, name) {
     return true;
   }
 
+  /** Everything as others made it, with what is meant here still in the fields: saving again is a choice then. */
+  async function showAsNow(changes) {
+    Object.assign(first, await ask("settings"));
+    panel(area, context, first, organizations, name, changes);
+    area.querySelector("button.main").focus();
+  }
+
   async function preview() {
     const changes = fields.changes(found);
     fields.clear();
+    if (fields.unreadable()) return fill(would);
     if (!changes.length) return fill(would, make("p", { class: "quiet" }, own.same));
     try {
       const forecast = await send("settings/preview", { changes });
@@ -72,6 +80,8 @@ function panel(area, context, first, organizations, name) {
     clearTimeout(waiting);
     fill(status);
     const changes = fields.changes(found);
+    fields.clear();
+    if (fields.unreadable()) return fields.focusFirst();
     if (!changes.length) return fill(status, own.nothing_saved);
     save.disabled = true;
     await attempt(async () => {
@@ -84,6 +94,7 @@ function panel(area, context, first, organizations, name) {
         fill(now, lines(found.rules));
         fill(would, make("p", { class: "quiet" }, own.same));
       } catch (error) {
+        if (error.error === "changed_meanwhile") await showAsNow(changes);
         if (!showProblems(error)) throw error;
         fields.focusFirst();
       }
@@ -95,15 +106,21 @@ function panel(area, context, first, organizations, name) {
   fill(now, lines(found.rules));
   fill(would, make("p", { class: "quiet" }, own.same));
   const form = make("form", {
-    novalidate: true, onsubmit: submit,
+    class: "columns", novalidate: true, onsubmit: submit,
     oninput: (event) => {
       if (event.target === why) return;
       clearTimeout(waiting);
       waiting = setTimeout(preview, PAUSE);
     },
-  }, fields.elements,
-    make("div", { class: "field" }, make("label", { for: "why" }, texts.why), why),
-    make("div", { class: "row" }, save), status);
-  fill(area, make("div", { class: "columns" }, form,
-    make("aside", { class: "card" }, make("h2", {}, own.now), now, make("h2", {}, own.would), would)));
+  },
+    make("div", { class: "fields" }, fields.elements),
+    make("aside", { class: "card", "aria-label": own.comes_to }, make("h2", {}, own.now), now, make("h2", {}, own.would), would),
+    make("div", { class: "finish" },
+      make("div", { class: "field" }, make("label", { for: "why" }, texts.why), why),
+      make("div", { class: "row" }, save), status));
+  fill(area, form);
+  if (meant.length) {
+    fields.put(meant);
+    preview();
+  }
 }

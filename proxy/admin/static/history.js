@@ -22,7 +22,7 @@ export async function show(content, { texts, attempt, who }) {
   function back(revision) {
     if (revision === null || revision >= newest || who.settings_source !== "live") return "";
     const label = revision === 0 ? own.back_to_file : words(own.back_to, { revision });
-    return make("button", { type: "button", "aria-label": label, onclick: () => goBack(revision, label) }, revision === 0 ? label : own.back);
+    return make("button", { type: "button", onclick: () => goBack(revision, label) }, label);
   }
 
   async function goBack(revision, label) {
@@ -40,11 +40,11 @@ export async function show(content, { texts, attempt, who }) {
     entries = cursor ? [...entries, ...found.entries] : found.entries;
     newest = Math.max(0, ...entries.map((entry) => entry.revision ?? 0));
     const rows = entries.map((entry) => [
-      make("span", {}, entry.revision === null ? "" : String(entry.revision), " ", back(entry.revision)),
       time(entry.at), entry.by, what(entry), entry.why,
+      entry.revision === null ? "" : make("span", { class: "choice" }, String(entry.revision), back(entry.revision)),
     ]);
     const more = found.cursor ? make("button", { type: "button", onclick: () => look(found.cursor) }, texts.more) : null;
-    const heads = [own.revision, own.at, own.by, own.what, own.why];
+    const heads = [own.at, own.by, own.what, own.why, own.revision];
     const beginning = newest ? back(0) : null;
     fill(list, entries.length ? table(own.caption, heads, rows) : make("p", { class: "quiet" }, own.none), make("p", { class: "row" }, more, beginning));
   }

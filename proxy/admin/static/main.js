@@ -8,6 +8,8 @@ import { show as organizations } from "./organizations.js";
 import { show as overview } from "./overview.js";
 import { show as sessions } from "./sessions.js";
 
+/** Pages on which something is changed. */
+const CHANGE = new Set(["general", "sessions", "history"]);
 const pages = { general, history, organizations, overview, sessions };
 const content = document.getElementById("content");
 const notice = document.getElementById("notice");
@@ -35,7 +37,11 @@ async function attempt(work) {
     return undefined;
   }
 }
-await attempt(async () => {
+const page = document.body.dataset.page;
+const who = await attempt(async () => {
   const who = await me();
-  await pages[document.body.dataset.page](content, { texts, who, attempt, tell: (error) => tell(texts, error) });
+  await pages[page](content, { texts, who, attempt, tell: (error) => tell(texts, error) });
+  return who;
 });
+// Said before somebody fills in a form that would be refused.
+if (who && who.credentials_fresh_for <= 0 && CHANGE.has(page)) tell(texts, new Refused(403, { error: "credentials_too_old" }));

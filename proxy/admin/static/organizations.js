@@ -15,7 +15,7 @@ function origin(row, texts) {
 function settingsTable(caption, rows, texts) {
   const own = texts.organizations;
   return table(caption, [own.setting, own.value, own.origin],
-    rows.map((row) => [make("code", {}, row.setting), said(row.value, texts), origin(row, texts)]));
+    rows.map((row) => [make("code", {}, row.setting), said(row.effective, texts), origin(row, texts)]));
 }
 
 function card(organization, rows, texts) {

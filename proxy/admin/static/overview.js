@@ -28,13 +28,21 @@ function chart(counts, label, from, step) {
   return svg("svg", { class: "chart", viewBox: `0 0 ${counts.length * 5} 44`, preserveAspectRatio: "none", role: "img", "aria-label": label }, ground, ...bars);
 }
 
-function seriesCard(texts, name, counts, found) {
+/** `session_expired inactivity_timeout` in words; a reason that says nothing more is left out. */
+function titleOf(texts, name) {
   const [event, reason = ""] = name.split(" ");
-  const title = `${texts.series[event] ?? event}${reason ? `: ${reason.replaceAll("_", " ")}` : ""}`;
+  const words = texts.series[event] ?? event;
+  const more = texts.reasons[reason] ?? reason.replaceAll("_", " ");
+  return more ? `${words}: ${more}` : words;
+}
+
+function seriesCard(texts, name, counts, found) {
+  const title = titleOf(texts, name);
   const count = counts.reduce((sum, each) => sum + each, 0);
   const told = words(texts.total, { count, most: Math.max(...counts) });
   return make("section", { class: "card" }, make("h3", {}, title), make("p", { class: "quiet" }, told),
-    chart(counts, `${title}: ${told}`, found.first_bucket_at, found.bucket_seconds));
+    chart(counts, `${title}: ${told}`, found.first_bucket_at, found.bucket_seconds),
+    make("p", { class: "span" }, make("span", {}, shortTime(found.first_bucket_at)), make("span", {}, texts.now)));
 }
 
 function health(texts, check) {
@@ -45,7 +53,9 @@ function health(texts, check) {
 function draw(content, texts, found) {
   const counts = Object.entries(found.sessions).map(([name, count]) =>
     make("section", { class: "card" }, make("h3", {}, name), make("p", { class: "big" }, String(count))));
-  const series = Object.entries(found.series).sort().map(([name, each]) => seriesCard(texts, name, each, found));
+  const order = Object.keys(texts.series);
+  const place = ([name]) => order.indexOf(name.split(" ")[0]);
+  const series = Object.entries(found.series).sort((one, other) => place(one) - place(other) || one[0].localeCompare(other[0])).map(([name, each]) => seriesCard(texts, name, each, found));
   fill(content,
     make("h2", {}, texts.sessions), make("div", { class: "cards" }, counts),
     make("h2", {}, texts.health), make("ul", { class: "plain card" }, found.health.map((check) => health(texts, check))),
