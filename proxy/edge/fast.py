@@ -17,7 +17,7 @@ from proxy.errors import RequestRefused, UpstreamBroken, UpstreamError
 from proxy.gateway.connection import Foregone
 from proxy.gateway.framing import AnswerFraming
 from proxy.gateway.handler import Gateway
-from proxy.gateway.judgement import Judged
+from proxy.gateway.judgement import Passing
 from proxy.gateway.streams import Cut
 from proxy.gateway.upstream import AnswerHead, UpstreamConnection, UpstreamStream
 from proxy.gateway.upstream.answer import Headers
@@ -33,7 +33,7 @@ _CLIENT_GONE = 499
 class FastExchange:
     """A `Receiver` of the upstream's answer, and who hears of the client meanwhile.
 
-    `judged`: that it may pass. `started`: `time.monotonic`.
+    `passing`: that it may pass. `started`: `time.monotonic`.
     """
 
     __slots__ = (
@@ -44,7 +44,7 @@ class FastExchange:
         "_framing",
         "_gateway",
         "_is_over",
-        "_judged",
+        "_passing",
         "_plan",
         "_sent_at",
         "_started",
@@ -53,11 +53,11 @@ class FastExchange:
     )
 
     def __init__(
-        self, client: "EdgeConnection", plan: Plan, judged: Judged, connection: UpstreamConnection, started: float
+        self, client: "EdgeConnection", plan: Plan, passing: Passing, connection: UpstreamConnection, started: float
     ) -> None:
         self._client = client
         self._plan = plan
-        self._judged = judged
+        self._passing = passing
         self._connection = connection
         self._started = started
         self._gateway: Gateway
@@ -69,7 +69,7 @@ class FastExchange:
 
     def begin(self, body: bytes | None) -> None:
         """Send the head, and the whole body where it is here; None: it follows. Raises UpstreamBroken, nothing sent."""
-        session, connection = self._judged.session, self._connection
+        session, connection = self._passing.session, self._connection
         self._body_open = body is None
         self._sent_at = time.monotonic()
         head = self._plan.sent(None if session is None else session.principal)
@@ -135,7 +135,7 @@ class FastExchange:
         if is_stream:
             plan = self._plan
             self._forget = self._client.server.streams.add(
-                self._judged.session, plan.way.organization, plan.credentials, self._on_cut, plan.facts.client_address
+                self._passing.session, plan.way.organization, plan.credentials, self._on_cut, plan.facts.client_address
             )
         if framing.states_length:
             self._unsent = framing.head
@@ -217,7 +217,7 @@ class FastExchange:
 
     def _give_to_full_lane(self, error: UpstreamError | RequestRefused) -> None:
         plan, upstream_seconds = self._plan, time.monotonic() - self._sent_at
-        decision = self._judged.decision
+        decision = self._passing.decision
         foregone = Foregone(plan.facts, plan.way.organization, decision, error, self._started, upstream_seconds)
         self._client.fail(plan.raw, foregone)
         self._leave()
@@ -240,7 +240,7 @@ class FastExchange:
         self._client.server.requests.add(
             (
                 ended,
-                self._judged.decision.reason,
+                self._passing.decision.reason,
                 way.organization.name,
                 facts.kind,
                 facts.method,

@@ -116,12 +116,12 @@ class Known:
         connection = way.pool.lend(client, retryable=plan.is_retryable)
         if connection is None:
             return None
-        judged = plan.rules.judge(facts, way.organization, session, plan.credentials)
-        if judged is None:
+        passing = plan.passed = plan.rules.judge(facts, way.organization, session, plan.credentials, plan.passed)
+        if passing is None:
             connection.give_back()
             return None
         client.uses(way.pool)
-        exchange = FastExchange(client, plan, judged, connection, started)
+        exchange = FastExchange(client, plan, passing, connection, started)
         try:
             exchange.begin(body)
         except UpstreamBroken:

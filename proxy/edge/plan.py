@@ -2,7 +2,7 @@
 
 from proxy.edge.head import Head
 from proxy.edge.rules import Rules, Way
-from proxy.gateway.judgement import Credentials
+from proxy.gateway.judgement import Credentials, Passing
 from proxy.gateway.upstream import RequestHead
 from proxy.gateway.upstream.request import IDEMPOTENT
 from proxy.model.principal import Principal
@@ -13,7 +13,8 @@ class Plan:
     """How one request goes upstream, if its session says that it may.
 
     `raw`: its head as it came, for the full lane. `credentials`, `key`: by which it, and the worker's copy of its
-    session, are judged; no key where it shows no cookie. `is_retryable`: it may be sent twice.
+    session, are judged; no key where it shows no cookie. `is_retryable`: it may be sent twice. `passed`: how the last
+    request with this very head was judged.
     """
 
     __slots__ = (
@@ -27,6 +28,7 @@ class Plan:
         "is_anonymous",
         "is_retryable",
         "key",
+        "passed",
         "raw",
         "rules",
         "way",
@@ -56,6 +58,7 @@ class Plan:
         self.is_retryable = facts.method.encode() in IDEMPOTENT and not self.has_body
         # The lines that go upstream, but for those of the identity and of the body's framing.
         self._beginning = beginning
+        self.passed: Passing | None = None
         self._sent: RequestHead | None = None
         self._sent_for: Principal | None = None
 

@@ -14,7 +14,7 @@ from proxy.edge.head import Head, read_head
 from proxy.errors import RequestRefused, UpstreamError
 from proxy.gateway.handler import Gateway
 from proxy.gateway.headers import UpstreamHeaders, lines_of
-from proxy.gateway.judgement import Judged
+from proxy.gateway.judgement import Passing
 from proxy.gateway.upstream import UpstreamConnection
 from proxy.model.organization import Organization
 from proxy.model.principal import Principal
@@ -126,7 +126,7 @@ class Rules:
         self.trusts = bool(gateway.trusted)
         self.key_of = gateway.sessions.key
         self.copy_of = gateway.sessions.copy
-        self.judge: Callable[..., Judged | None] = gateway.judge.judge_at_once
+        self.judge: Callable[..., Passing | None] = gateway.judge.judge_at_once
         self._most_fields = bounds.fields
         self._ways: dict[str, Way] = {}
         self._shapes: dict[bytes, Shape] = {}

@@ -1,5 +1,6 @@
 """Whose request it is, and what becomes of it: loads the session, asks policy, carries out what the decision owes."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
@@ -29,7 +30,7 @@ from proxy.observability.audit import Audit, AuditEvent
 from proxy.policy.access import is_anonymous
 from proxy.policy.binding import Broken
 from proxy.policy.decide import decide
-from proxy.policy.limits import ending
+from proxy.policy.limits import ending, ends_at
 from proxy.policy.refresh import may_live_on
 from proxy.sessions.cookie import cookie_names, read_cookies
 from proxy.sessions.guard import BindingGuard
@@ -65,6 +66,24 @@ class Judged(NamedTuple):
     session: Session | None
     at: Instant
     over: SessionReference | None = None
+
+
+class Passing(NamedTuple):
+    """A decision to forward, by the worker's own `copy` of a session (None on an anonymous path) and these rules.
+
+    Rules, sessions and what is known of a request never change, others take their place: so for the same ones it is the
+    same decision `until` the nearer limit.
+    """
+
+    decision: Forward
+    copy: Session | None
+    rules: TimeRules
+    until: Instant
+
+    @property
+    def session(self) -> Session | None:
+        """Whose request it is."""
+        return self.copy if self.decision.reason is Reason.SIGNED_IN else None
 
 
 class HeaderLines(Protocol):
@@ -148,28 +167,52 @@ class Judge:
         return Judged(decision, session if decision.reason is Reason.SIGNED_IN else None, now, over)
 
     def judge_at_once(
-        self, facts: RequestFacts, organization: Organization, session: Session | None, credentials: Credentials
-    ) -> Judged | None:
+        self,
+        facts: RequestFacts,
+        organization: Organization,
+        session: Session | None,
+        credentials: Credentials,
+        before: Passing | None = None,
+    ) -> Passing | None:
         """As `judge`, where the worker's own copy of the session, or an anonymous path, is enough to forward.
 
-        None where it is not: a session is to be loaded or ended, or somebody is to be refused.
+        None where it is not: a session is to be loaded or ended, or somebody is to be refused. `before`: what it was
+        for a request with the very same facts and credentials.
         """
         rules = self._rules_for(organization)
         now = self._clock()
-        lookup: SessionLookup = _NOBODY
-        standing = Standing.HOLDS
+        passing = before
+        if passing is None or passing.copy is not session or passing.rules is not rules or now >= passing.until:
+            passing = self._pass(facts, organization, session, credentials, rules=rules, now=now)
+            if passing is None:
+                return None
         if session is not None:
-            lookup = Live(session, from_store=False)
-            standing = self._guard.standing(session, credentials, facts, rules, now)
-        decision = decide(facts, organization, lookup, rules, now, standing=standing)
-        if not isinstance(decision, Forward):
-            return None
-        if session is not None:
-            if decision.counts_as_activity:
+            if passing.decision.counts_as_activity:
                 self._sessions.note_activity(session, now, rules.inactivity)
             if now >= session.refresh_at:
                 self._refresh(session, organization, credentials.cookie, facts.client_address)
-        return Judged(decision, session if decision.reason is Reason.SIGNED_IN else None, now)
+        return passing
+
+    def _pass(
+        self,
+        facts: RequestFacts,
+        organization: Organization,
+        session: Session | None,
+        credentials: Credentials,
+        *,
+        rules: TimeRules,
+        now: Instant,
+    ) -> Passing | None:
+        lookup: SessionLookup = _NOBODY
+        standing, until = Standing.HOLDS, math.inf
+        if session is not None:
+            lookup = Live(session, from_store=False)
+            standing = self._guard.standing(session, credentials, facts, rules, now)
+            until = ends_at(session, rules) if self._guard.is_constant(session) else -math.inf
+        decision = decide(facts, organization, lookup, rules, now, standing=standing)
+        if not isinstance(decision, Forward):
+            return None
+        return Passing(decision, session, rules, until)
 
     def _standing(
         self, lookup: SessionLookup, facts: RequestFacts, credentials: Credentials, rules: TimeRules, now: Instant

@@ -36,10 +36,12 @@ class RequestLog:
     def add(self, line: Line) -> None:
         """A request has ended."""
         lines = self._lines
-        if not lines and not self._begin():
-            if not logs.drops_info():
+        if not lines:
+            if logs.drops_info():
+                return
+            if not self._begin():
                 _say(line)
-            return
+                return
         lines.append(line)
         if len(lines) >= _MOST:
             self.flush()

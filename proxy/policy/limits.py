@@ -144,6 +144,11 @@ def ending(session: Timed, rules: TimeRules, now: Instant) -> Ending | None:
     return Ending(reason, end, owes_credentials=reason is not EndReason.TOKEN_LIFETIME)
 
 
+def ends_at(session: Timed, rules: TimeRules) -> Instant:
+    """The instant of the nearer limit, if nobody does anything meanwhile."""
+    return _nearer_end(session, rules)[0]
+
+
 def _nearer_end(session: Timed, rules: TimeRules) -> tuple[Instant, EndReason]:
     """The nearer end. Of equal ones the session timeout wins; the token's end yields, as it owes no credentials."""
     end, reason = session_end(session, rules)

@@ -73,6 +73,10 @@ class BindingGuard:
         made_at = session.signed_in_at if binding is None else binding.at
         return device_standing(session.device, made_at, until, self.settings, now)
 
+    def is_constant(self, session: Session) -> bool:
+        """Whether time changes nothing of how requests stand: a proof, and the time to register a device, run out."""
+        return session.device is None and not self._is_required
+
     def broken_by(self, binding: Binding, nonce: str | None, traits: str, address: str) -> Broken | None:
         """See `policy.binding.broken_by`."""
         return self._broken(binding.nonce_hash, binding.traits, binding.network, nonce, traits, address)
