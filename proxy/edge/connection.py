@@ -120,7 +120,7 @@ class EdgeConnection(Client):
         """A request, or a piece of its head; what stands behind its head."""
         if data[0] == _CR:  # empty lines before a request are nothing (RFC 9112, section 2.2)
             data = _EMPTY_LINES.sub(b"", data, count=1)
-        most, end = self.server.bounds.head_bytes, data.find(b"\r\n\r\n", max(0, self._seen - 3))
+        most, end = self.server.bounds.head_bytes, data.find(b"\r\n\r\n", self._seen and max(0, self._seen - 3))
         try:
             if 0 <= end <= most:
                 self._seen = 0
