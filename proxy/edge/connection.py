@@ -27,8 +27,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger("gateway")
 
 _METHODS = {each.encode(): each for each in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")}
-_PARTS = 3
-_CR = 0x0D
+_PARTS, _CR = 3, 0x0D
 _EMPTY_LINES = re.compile(rb"\A(?:\r\n)+")
 # A body up to this size goes upstream with its head; a pipelining client is read no further while so much waits.
 _INLINE = _MOST_HELD = 64 * 1024
@@ -180,14 +179,16 @@ class EdgeConnection(Client):
         if exchange is None:
             return None
         self._exchange = exchange
-        self._expect(plan.head, is_here=whole is not None)
-        return rest[len(whole) :] if whole else rest
+        if plan.has_body:
+            self._expect(plan.head, is_here=whole is not None)
+            return rest[len(whole) :] if whole else rest
+        self.awaits, self.deadline = Awaits.REQUEST, inf
+        return rest
 
     def _expect(self, head: Head, *, is_here: bool) -> None:
         """The request's body is next, if there is one and it is not here; else it is our turn."""
         if is_here or not (head.chunked or head.length):
-            self.awaits = Awaits.REQUEST
-            self.deadline = inf
+            self.awaits, self.deadline = Awaits.REQUEST, inf
             return
         self._body = ChunkedBody() if head.chunked else CountedBody(head.length or 0)
         self._wait_for_body()
@@ -210,8 +211,7 @@ class EdgeConnection(Client):
         ended = rest is not None
         if ended:
             self._body = None
-            self.awaits = Awaits.REQUEST
-            self.deadline = inf
+            self.awaits, self.deadline = Awaits.REQUEST, inf
         else:
             self._wait_for_body()
         if exchange is not None:
@@ -225,8 +225,7 @@ class EdgeConnection(Client):
         """Where the body would have ended, and what follows it, nobody knows any more."""
         self._body = None
         self._is_deaf = True
-        self.awaits = Awaits.REQUEST
-        self.deadline = inf
+        self.awaits, self.deadline = Awaits.REQUEST, inf
 
     # lanes: what exchanges call
 
@@ -243,15 +242,15 @@ class EdgeConnection(Client):
             self._give_up_body()
         self.full_lane(bodyless(raw, last=self._is_deaf), foregone)
 
-    def finished(self, *, keep_alive: bool) -> None:
-        """A request is answered."""
+    def finished(self, *, keep_alive: bool, at: float | None = None) -> None:
+        """A request is answered; `at`: `time.monotonic`, where it is known."""
         self._exchange = None
         if not keep_alive:
             self.close()
             return
-        self._quiet_since = time.monotonic()
+        self._quiet_since = at = at or time.monotonic()
         self.awaits = Awaits.REQUEST
-        self.deadline = self._quiet_since + self.server.bounds.keep_alive_seconds
+        self.deadline = at + self.server.bounds.keep_alive_seconds
         if self._held:
             held, self._held = self._held, b""
             self.go_on(Pause.PIPELINED)

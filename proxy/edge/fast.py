@@ -147,9 +147,11 @@ class FastExchange:
         plan = self._plan
         plan.way.pool.went(self._connection, None)
         keep_alive = plan.head.keep_alive and not self._client.draining and not self._body_open
-        framing, is_stream = plan.way.framings.of(head, http_11=True, keep_alive=keep_alive)
-        self._framing = framing
-        return framing, is_stream
+        framed = plan.framed
+        if framed is None or framed[0] is not head or framed[1] is not keep_alive:
+            framed = plan.framed = head, keep_alive, *plan.way.framings.of(head, http_11=True, keep_alive=keep_alive)
+        self._framing = framed[2]
+        return framed[2], framed[3]
 
     def answered(self, head: AnswerHead, body: bytes) -> None:
         """The answer came whole."""
@@ -158,8 +160,8 @@ class FastExchange:
             self._client.write(framing.head + body)
         else:
             self._client.write(framing.head + (framing.piece(body) if body else b"") + framing.last)
-        self._close()
-        self._client.finished(keep_alive=framing.keep_alive)
+        ended = self._close()
+        self._client.finished(keep_alive=framing.keep_alive, at=ended)
 
     def data(self, piece: bytes) -> None:
         """A piece of the body."""
@@ -180,8 +182,8 @@ class FastExchange:
         rest = self._unsent + framing.last
         if rest:
             self._client.write(rest)
-        self._close()
-        self._client.finished(keep_alive=framing.keep_alive)
+        ended = self._close()
+        self._client.finished(keep_alive=framing.keep_alive, at=ended)
 
     def switched(self, head: AnswerHead, tunnel: UpstreamStream) -> None:  # noqa: ARG002 - there is no such answer
         """Nobody asked for it."""
@@ -231,12 +233,12 @@ class FastExchange:
             self._forget()
         self._client.server.current.leave(self._gateway)
 
-    def _close(self) -> None:
-        """Over, whichever way comes first: one line in the log."""
-        if self._is_over:
-            return
-        self._leave()
+    def _close(self) -> float:
+        """Over, whichever way comes first: one line in the log. When (`time.monotonic`)."""
         ended = time.monotonic()
+        if self._is_over:
+            return ended
+        self._leave()
         facts, way = self._plan.facts, self._plan.way
         seconds, upstream_seconds = ended - self._started, ended - self._sent_at
         way.counted.add(self._status, seconds, upstream_seconds)
@@ -253,3 +255,4 @@ class FastExchange:
                 upstream_seconds,
             )
         )
+        return ended

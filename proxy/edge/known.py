@@ -32,6 +32,7 @@ class Known:
         self._client = client
         self._rules: Rules | None = None
         self._plans: dict[bytes, Plan] = {}
+        self._last: Plan | None = None
         # The peer, by the Host it named; by the whole head where that names hops which count.
         self._peer_of: object = None
         self._peer: Peer
@@ -68,7 +69,9 @@ class Known:
 
     def plan(self, rules: Rules, raw: bytes) -> Plan | None:
         """The plan of a head that came before, byte for byte; None where none is remembered."""
-        plan = self._plans.get(raw)
+        plan = self._last
+        if plan is None or plan.raw != raw:  # a comparison is cheaper than a hash
+            plan = self._last = self._plans.get(raw)
         return plan if plan is not None and plan.rules is rules else None
 
     def make_plan(self, rules: Rules, shape: Shape, method: str, target: bytes, raw: bytes) -> Plan | None:

@@ -2,8 +2,9 @@
 
 from proxy.edge.head import Head
 from proxy.edge.rules import Rules, Way
+from proxy.gateway.framing import AnswerFraming
 from proxy.gateway.judgement import Credentials, Passing
-from proxy.gateway.upstream import RequestHead
+from proxy.gateway.upstream import AnswerHead, RequestHead
 from proxy.gateway.upstream.request import IDEMPOTENT
 from proxy.model.principal import Principal
 from proxy.model.request import RequestFacts
@@ -14,7 +15,8 @@ class Plan:
 
     `raw`: its head as it came, for the full lane. `credentials`, `key`: by which it, and the worker's copy of its
     session, are judged; no key where it shows no cookie. `is_retryable`: it may be sent twice. `passed`: how the last
-    request with this very head was judged.
+    request with this very head was judged. `framed`: the last answer's head and whether the connection was to be kept, and
+    `Framings.of` them.
     """
 
     __slots__ = (
@@ -23,6 +25,7 @@ class Plan:
         "_sent_for",
         "credentials",
         "facts",
+        "framed",
         "has_body",
         "head",
         "is_anonymous",
@@ -59,6 +62,7 @@ class Plan:
         # The lines that go upstream, but for those of the identity and of the body's framing.
         self._beginning = beginning
         self.passed: Passing | None = None
+        self.framed: tuple[AnswerHead, bool, AnswerFraming, bool] | None = None
         self._sent: RequestHead | None = None
         self._sent_for: Principal | None = None
 
