@@ -15,7 +15,7 @@ class Plan:
 
     `raw`: its head as it came, for the full lane. `credentials`, `key`: by which it, and the worker's copy of its
     session, are judged; no key where it shows no cookie. `is_retryable`: it may be sent twice. `passed`: how the last
-    request with this very head was judged. `framed`: the last answer's head and whether the connection was to be kept, and
+    request with this very head was judged. `framed`: the last answer's head, whether the connection was to be kept, and
     `Framings.of` them.
     """
 
