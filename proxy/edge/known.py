@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _FIELD_VALUE = b"\t" + bytes(range(0x20, 0x7F)) + bytes(range(0x80, 0x100))
 _COOKIE, _COOKIE_LOWER = b"\r\nCookie: ", b"\r\ncookie: "
-_MOST_PLANS, _LONGEST_PLANNED = 8, 4096
+_MOST_PLANS, _LONGEST_PLANNED = 4, 4096
 
 
 class Known:
@@ -72,7 +72,10 @@ class Known:
         plan = self._last
         if plan is None or plan.raw != raw:  # a comparison is cheaper than a hash
             plan = self._last = self._plans.get(raw)
-        return plan if plan is not None and plan.rules is rules else None
+        if plan is not None and plan.rules is not rules:
+            self._plans.clear()
+            plan = self._last = None
+        return plan
 
     def make_plan(self, rules: Rules, shape: Shape, method: str, target: bytes, raw: bytes) -> Plan | None:
         """The plan of a request; None: it is the full lane's. Raises RequestRefused(400)."""
@@ -97,10 +100,7 @@ class Known:
             route.is_anonymous,
             b"%b %b HTTP/1.1\r\n%b%b%b%b" % (method.encode(), target, before, self._cookie_line, behind, self._hops),
         )
-        if shape.is_remembered and len(raw) <= _LONGEST_PLANNED:
-            if len(self._plans) >= _MOST_PLANS:
-                self._plans.clear()
-            self._plans[raw] = plan
+        plan.is_to_be_kept = shape.is_remembered and len(raw) <= _LONGEST_PLANNED
         return plan
 
     def begin(self, plan: Plan, body: bytes | None, started: float) -> FastExchange | None:
@@ -129,7 +129,16 @@ class Known:
             exchange.begin(body)
         except UpstreamBroken:
             return None
+        if plan.is_to_be_kept:
+            self._keep(plan)
         return exchange
+
+    def _keep(self, plan: Plan) -> None:
+        """Only where it served: a stranger's heads are worth no memory."""
+        plan.is_to_be_kept = False
+        if len(self._plans) >= _MOST_PLANS:
+            self._plans.clear()
+        self._plans[plan.raw] = plan
 
     def _facts_of(self, shape: Shape, route: Route, method: str) -> RequestFacts:
         """Those of the last request, where this one is the same."""

@@ -14,9 +14,9 @@ class Plan:
     """How one request goes upstream, if its session says that it may.
 
     `raw`: its head as it came, for the full lane. `credentials`, `key`: by which it, and the worker's copy of its
-    session, are judged; no key where it shows no cookie. `is_retryable`: it may be sent twice. `passed`: how the last
-    request with this very head was judged. `framed`: the last answer's head, whether the connection was to be kept, and
-    `Framings.of` them.
+    session, are judged; no key where it shows no cookie. `is_retryable`: it may be sent twice. `is_to_be_kept`: its
+    head may come again. `passed`: how the last request with this very head was judged. `framed`: the last answer's
+    head, whether the connection was to be kept, and `Framings.of` them.
     """
 
     __slots__ = (
@@ -30,6 +30,7 @@ class Plan:
         "head",
         "is_anonymous",
         "is_retryable",
+        "is_to_be_kept",
         "key",
         "passed",
         "raw",
@@ -61,6 +62,7 @@ class Plan:
         self.is_retryable = facts.method.encode() in IDEMPOTENT and not self.has_body
         # The lines that go upstream, but for those of the identity and of the body's framing.
         self._beginning = beginning
+        self.is_to_be_kept = False
         self.passed: Passing | None = None
         self.framed: tuple[AnswerHead, bool, AnswerFraming, bool] | None = None
         self._sent: RequestHead | None = None

@@ -59,9 +59,10 @@ class AnswerFraming:
 
 
 class Framings:
-    """How answers go to clients, and whether they are streams of events; remembered by the very head that came.
+    """How answers go to clients, and whether they are streams of events.
 
-    Readers of answers give the same head for the same bytes, and applications say the same again and again.
+    Remembered by the very head that came, where another may have it: readers of answers give the same head for the same
+    bytes of answers that state their length, and applications say the same again and again.
     """
 
     def __init__(self, hsts: int | None) -> None:
@@ -77,9 +78,10 @@ class Framings:
             return known[1], known[2]
         framing = AnswerFraming(head, http_11=http_11, keep_alive=keep_alive, hsts=self._hsts)
         is_stream = is_event_stream(head.headers)
-        if len(self._known) >= _MOST_FRAMINGS:
-            self._known.clear()
-        self._known[key] = head, framing, is_stream
+        if head.framing is Framing.LENGTH and head.keep_alive:
+            if len(self._known) >= _MOST_FRAMINGS:
+                self._known.clear()
+            self._known[key] = head, framing, is_stream
         return framing, is_stream
 
 

@@ -139,7 +139,7 @@ class UpstreamHeaders:
             return known[1], known[2]
         ours, left_out = self._identity(principal)
         if len(self._identities) >= _MOST_IDENTITIES:
-            del self._identities[next(iter(self._identities))]
+            self._identities.clear()
         lines = lines_of(ours)
         self._identities[id(principal)] = principal, lines, left_out
         return lines, left_out

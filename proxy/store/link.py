@@ -86,7 +86,7 @@ class Link:
             self._look_at = time.monotonic() + _LOOK_EVERY
             with contextlib.suppress(StoreUnavailable):
                 role = await self.run("ROLE")
-                self._has_replica = role[0] == b"master" and bool(role[2])
+                self._has_replica = role[0] == b"master" and len(role) > 2 and bool(role[2])  # noqa: PLR2004 - its place
 
     async def run(self, *command: str | bytes | float, lasting: bool = False) -> Any:
         """One command's answer.
@@ -127,11 +127,13 @@ class Link:
         await self._guard(name, attempt)
 
     async def _ask(self, command: Sequence[Any], *, lasting: bool) -> Any:
-        if lasting and self._has_replica:
+        if lasting:
             return (await self._pipe([command], lasting=True))[0]
         return await self._redis.execute_command(*command)
 
     async def _pipe(self, commands: Sequence[Sequence[Any]], *, lasting: bool = False) -> list[Any]:
+        if lasting and not self._look_at:
+            await self.look_for_replicas()
         # WAIT speaks of what its own connection wrote, so it goes with the writes.
         waits = [("WAIT", 1, _REPLICA_WITHIN_MS)] if lasting and self._has_replica else []
         async with self._redis.pipeline(transaction=False) as pipe:
@@ -139,6 +141,8 @@ class Link:
                 pipe.execute_command(*command)
             answers = list(await pipe.execute())
         if waits and not answers.pop():
+            # Until the next look: many that wait for one that stands still would hold all connections.
+            self._has_replica = False
             log.warning("replica_late", waited_ms=_REPLICA_WITHIN_MS)
         return answers
 

@@ -1,5 +1,6 @@
 """A head that comes again is not read again; whether it passes is asked each time all the same."""
 
+import asyncio
 from dataclasses import replace
 
 import pytest
@@ -89,8 +90,25 @@ async def test_a_client_with_many_heads_is_served_and_few_are_kept(stage, ask, t
         for number in range(20):
             assert (await client.ask(ask(b"/%d" % number, one.cookie))).status == 200
     (connection,) = one.server._connections.clients
-    assert len(connection._known._plans) <= 8
+    assert len(connection._known._plans) <= 4
     assert to_full_lane == []
+
+
+async def test_a_client_that_takes_nothing_holds_up_nobody_else(stage, ask):
+    one = await stage()
+    one.upstream.reply = b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n" + b"x" * 100_000
+    slow, quick = await one.connect(), await one.connect()
+    request = ask(b"/", one.cookie)
+    slow.send(request * 400)
+    async with asyncio.timeout(20):
+        await until(lambda: any(each.is_writing_paused for each in one.server._connections.clients))
+        for _ in range(3):
+            assert len((await quick.ask(request)).body) == 100_000
+
+
+async def until(holds) -> None:
+    while not holds():  # noqa: ASYNC110 - what is waited for tells nobody
+        await asyncio.sleep(0.01)
 
 
 def _fields(principal: Principal) -> dict[str, object]:

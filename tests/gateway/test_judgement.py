@@ -50,14 +50,9 @@ class Now:
     rules = RULES[0]
 
 
-@pytest.mark.parametrize("device", [DeviceBound.OFF, DeviceBound.REQUIRED])
-@pytest.mark.parametrize("path", ["/main.aspx", "/public/a"])
-@given(steps=STEPS)
-def test_a_kept_decision_is_the_one_taken_anew(device, path, steps):
-    facts = RequestFacts(
-        "GET", path, path, "https", "crm.contoso.com", "crm.contoso.com", "192.0.2.1", RequestKind.BACKGROUND
-    )
-    judge = Judge(
+def judge_with(device: DeviceBound) -> Judge:
+    """One whose clock and rules are `Now`'s."""
+    return Judge(
         sessions=SessionsInHand(),
         bearer=None,
         rules_for=lambda _: Now.rules,
@@ -65,7 +60,18 @@ def test_a_kept_decision_is_the_one_taken_anew(device, path, steps):
         audit=Audit(),
         guard=BindingGuard(BindingSettings(device), SEALER),
     )
-    kept = None
+
+
+def facts_of(path: str) -> RequestFacts:
+    host = "crm.contoso.com"
+    return RequestFacts("GET", path, path, "https", host, host, "192.0.2.1", RequestKind.BACKGROUND)
+
+
+@pytest.mark.parametrize("device", [DeviceBound.OFF, DeviceBound.REQUIRED])
+@pytest.mark.parametrize("path", ["/main.aspx", "/public/a"])
+@given(steps=STEPS)
+def test_a_kept_decision_is_the_one_taken_anew(device, path, steps):
+    facts, judge, kept = facts_of(path), judge_with(device), None
     for Now.rules, session, seconds in steps:
         Now.at = NOW + seconds
         anew = judge.judge_at_once(facts, CONTOSO, session, Credentials())
@@ -74,20 +80,9 @@ def test_a_kept_decision_is_the_one_taken_anew(device, path, steps):
 
 
 def test_where_devices_are_required_the_time_to_register_one_runs_out():
-    """The pair of the test above that fails where the time is not asked anew."""
-    (session, *_), at = SESSIONS, Now
-    at.rules = RULES[0]
-    facts = RequestFacts("GET", "/", "/", "https", "a", "a", "192.0.2.1", RequestKind.BACKGROUND)
-    judge = Judge(
-        sessions=SessionsInHand(),
-        bearer=None,
-        rules_for=lambda _: at.rules,
-        clock=lambda: at.at,
-        audit=Audit(),
-        guard=BindingGuard(BindingSettings(DeviceBound.REQUIRED), SEALER),
-    )
-    at.at = NOW + REGISTER_WITHIN - 1
+    facts, judge, session = facts_of("/"), judge_with(DeviceBound.REQUIRED), SESSIONS[0]
+    Now.rules, Now.at = RULES[0], NOW + REGISTER_WITHIN - 1
     kept = judge.judge_at_once(facts, CONTOSO, session, Credentials())
     assert kept is not None
-    at.at = NOW + REGISTER_WITHIN
+    Now.at = NOW + REGISTER_WITHIN
     assert judge.judge_at_once(facts, CONTOSO, session, Credentials(), kept) is None

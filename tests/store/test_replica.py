@@ -78,7 +78,16 @@ async def test_a_replica_that_stands_still_is_told_of_and_holds_up_nobody_for_lo
     replica.process.send_signal(signal.SIGSTOP)
     with capture_logs() as lines:
         assert await ledger.store.end(ledger.order(place))
+        # Many that waited would hold every connection: the next ones do not, until the next look.
+        assert await ledger.store.use_once("code", 60, NOW)
     assert [line["event"] for line in lines] == ["replica_late"]
+
+
+async def test_a_command_that_ends_sessions_and_no_more_waits_too(ledger, replica):
+    for _ in range(SIGN_OUTS):
+        place = await ledger.sign_in()
+        assert await ledger.store.end(ledger.order(place, signs_out=True))
+        assert replica.client.hget(f"claims:{{{TAG}}}:session:{place.id_hash}", "t") == b"signed_out"
 
 
 async def test_where_none_follows_none_is_waited_for(ledger, own_redis):

@@ -132,8 +132,8 @@ class UpstreamConnection(asyncio.Protocol):
     # back-pressure
 
     def pause(self) -> None:
-        """Holds the answer's body back; no deadline runs while it is held."""
-        if not self._paused and self._transport is not None and not self.closed:
+        """Holds the answer's body back; no deadline runs while it is held. Nothing once the exchange is over."""
+        if self._receiver is not None and not self._paused and self._transport is not None and not self.closed:
             self._paused = True
             self._transport.pause_reading()
             self.deadline = inf

@@ -6,6 +6,7 @@ import pytest
 
 from proxy.errors import UpstreamBroken
 from proxy.gateway.upstream import RequestHead
+from proxy.gateway.upstream.answer import AnswerHead, AnswerReader, Framing
 
 
 class Told:
@@ -96,6 +97,23 @@ async def test_the_connection_is_free_before_the_receiver_hears_of_the_end(lent)
     pool.lend(retryable=True).begin(HEAD, told)
     await told.over.wait()
     assert free == [1]
+
+
+@pytest.mark.parametrize("told_by", ["end", "answered"])
+async def test_a_connection_that_is_free_is_held_back_by_nobody(lent, told_by, monkeypatch):
+    pool = await lent(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+    connection, told = pool.lend(retryable=True), Told()
+    monkeypatch.setattr(AnswerReader, "known", known_answer if told_by == "answered" else lambda *_: None)
+    setattr(told, told_by, lambda *_: (connection.pause(), told.over.set()))
+    connection.begin(HEAD, told)
+    await told.over.wait()
+    assert (pool._idle, connection._paused) == ([connection], False)
+    assert connection._transport.is_reading()
+
+
+def known_answer(reader, _data):
+    reader.head = AnswerHead((1, 1), 200, b"OK", (), Framing.LENGTH, 0, keep_alive=True, authenticates=False)
+    return reader.head, b""
 
 
 async def test_a_receiver_that_gave_up_hears_nothing_more(lent, until):
