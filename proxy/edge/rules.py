@@ -62,10 +62,10 @@ class Way:
 
     def identity(self, principal: Principal) -> bytes:
         """The lines that say whose request it is."""
-        lines, left_out = self.headers.identity(principal)
+        ours, left_out = self.headers.identity(principal)
         if left_out:
             self._gateway.forwarder.tell_left_out(self.organization, left_out)
-        return lines
+        return lines_of(ours)
 
 
 @dataclass(slots=True, eq=False)

@@ -36,6 +36,7 @@ _FOLD = bytes(
 )
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _ENCODED_IN_VALUES = re.compile(r"[%,]|[^\x20-\x7e]|^ +| +$")
+_PLAIN_VALUE = re.compile(r"[!-$&-+\--~]+")
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
@@ -49,7 +50,6 @@ class _Passes(Enum):
 
 
 _MOST_NAMES, _LONGEST_NAME = 1024, 64
-_MOST_IDENTITIES = 100_000
 
 
 class UpstreamHeaders:
@@ -67,8 +67,6 @@ class UpstreamHeaders:
         self._claim_names = frozenset(name.encode().translate(_FOLD) for name in names)
         self._claims_to_headers = organization.claims_to_headers
         self._judged: dict[bytes, _Passes] = {}
-        # By the principal's object, which each entry holds: so no other can come to have its id meanwhile.
-        self._identities: dict[int, tuple[Principal, bytes, tuple[str, ...]]] = {}
         self._host = (
             urlsplit(organization.upstream).netloc.encode() if organization.host_header is HostPolicy.UPSTREAM else None
         )
@@ -85,11 +83,8 @@ class UpstreamHeaders:
         kept += forwarded(facts)
         if principal is None:
             return kept, ()
-        lines, left_out = self.identity(principal)
-        for line in lines.splitlines():
-            name, _, value = line.partition(b": ")
-            kept.append((name, value))
-        return kept, left_out
+        ours, left_out = self.identity(principal)
+        return kept + ours, left_out
 
     def strip(self, raw: RawHeaders) -> list[RawHeader]:
         """What of a client's headers passes, in order."""
@@ -132,19 +127,8 @@ class UpstreamHeaders:
             or folded in self._claim_names
         )
 
-    def identity(self, principal: Principal) -> tuple[bytes, tuple[str, ...]]:
-        """The lines that say whose request it is, each with its end, and the names of headers left out."""
-        known = self._identities.get(id(principal))
-        if known is not None and known[0] is principal:
-            return known[1], known[2]
-        ours, left_out = self._identity(principal)
-        if len(self._identities) >= _MOST_IDENTITIES:
-            self._identities.clear()
-        lines = lines_of(ours)
-        self._identities[id(principal)] = principal, lines, left_out
-        return lines, left_out
-
-    def _identity(self, principal: Principal) -> tuple[list[RawHeader], tuple[str, ...]]:
+    def identity(self, principal: Principal) -> tuple[list[RawHeader], tuple[str, ...]]:
+        """Whose request it is, and the names of headers left out."""
         wanted: list[tuple[str, Sequence[str]]] = [
             ("X-Forwarded-User", (principal.upn or principal.name,)),
             ("X-Forwarded-Email", (principal.email or "",)),
@@ -171,6 +155,14 @@ def encode_values(values: Sequence[str]) -> str | None:
     """A list as one header value, ASCII: joined by commas; commas, `%`, blanks at either end and what is not ASCII are
     percent-encoded (UTF-8) within each value. None where a control character stands in one: nothing is then passed.
     """  # noqa: D205 - one thought
+    if len(values) == 1 and _PLAIN_VALUE.fullmatch(values[0]):
+        return values[0]
+    return _encode(tuple(values))
+
+
+@lru_cache(maxsize=4096)
+def _encode(values: tuple[str, ...]) -> str | None:
+    """Remembered, as groups and roles of many people are the same."""
     if any(unicodedata.category(sign) in {"Cc", "Cs"} for value in values for sign in value):
         return None
     return ",".join(_ENCODED_IN_VALUES.sub(_percent, value) for value in values if value)
