@@ -17,8 +17,6 @@ import pytest
 from proxy.cli import main
 from support.documents import ROOT, blocks, table
 
-pytestmark = pytest.mark.slow
-
 BIN = Path(sys.executable).parent
 RUN = {
     *("claims-proxy check", "claims-proxy doctor", "claims-proxy health", "claims-proxy sessions"),
@@ -81,6 +79,7 @@ def test_the_tables_name_nothing_else():
     assert {first_words(text, RUN) or first_words(text, NOT_RUN) for _, text in EVERY} == RUN | set(NOT_RUN)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("where", "command"), RUNNING, ids=[f"{where} {text[:40]}" for where, text in RUNNING])
 def test_it_runs(where, command, machine, folder, tmp_path):
     program = shlex.split(command)[0]
