@@ -27,6 +27,8 @@ _RENEW_WITHIN = 14 * _DAY
 _SLOW: Seconds = 0.01
 _OLDEST_REDIS = (6, 2)
 _MAY_DIFFER: Seconds = 30.0
+_FEWEST_SIGNS = 12
+_FAILED_STATUS = 500
 _READ_BY_OTHERS, _ENTERED_BY_OTHERS = 0o004, 0o001
 
 
@@ -101,7 +103,7 @@ def _audit(path: Path) -> Finding:
 
 
 def _secrets(deployment: Deployment) -> Iterable[Finding]:
-    weak = [number for number, each in enumerate(deployment.secrets, 1) if len(set(each)) < 12]  # noqa: PLR2004
+    weak = [number for number, each in enumerate(deployment.secrets, 1) if len(set(each)) < _FEWEST_SIGNS]
     if weak:
         right = "head -c 32 /dev/urandom | base64, and rotate: docs/operating.md"
         yield Finding("secret", Grade.WARNING, f"secret {weak[0]} has few different characters", right)
@@ -229,6 +231,6 @@ async def _upstream(deployment: Deployment, organization: Organization, url: str
         right = "an application that answers there, from this machine"
         return (Finding(check, Grade.FAULT, f"{_shown(url)}: {answered}", right),)
     said = f"{_shown(url)} answers {answered} in {(time.monotonic() - began) * 1000:.0f} ms"
-    if answered >= 500:  # noqa: PLR2004
+    if answered >= _FAILED_STATUS:
         return (Finding(check, Grade.WARNING, said, "look at the application's own log"),)
     return (Finding(check, Grade.OK, said),)

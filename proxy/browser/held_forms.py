@@ -92,7 +92,7 @@ class HeldForms:
             same_site=SameSite.LAX,
             max_age=_COOKIE_SECONDS,
         )
-        return Kept(f"{mount}/sign-in?return={quote(f'{mount}/held-form')}", cookie)
+        return Kept(_sign_in_first(mount), cookie)
 
     async def take(
         self, request: web.Request, facts: RequestFacts, organization: Organization, session: Session, token: str
@@ -139,8 +139,7 @@ class HeldForms:
     ) -> web.StreamResponse:
         if answer.status == 503:  # noqa: PLR2004 - Service Unavailable
             return self._pages.respond(request, Page.STORE_UNAVAILABLE, status=503, headers={"Retry-After": "5"})
-        mount = self._mount(organization)
-        location = f"{mount}/sign-in?return={quote(f'{mount}/held-form')}"
+        location = _sign_in_first(self._mount(organization))
         return web.Response(status=303, headers={"Location": location, "Cache-Control": "no-store"})
 
     async def _offer(
@@ -204,6 +203,11 @@ class HeldForms:
     def _is_token(self, token: str, form: HeldForm, session: Session) -> bool:
         good = self._sealer.tags(_token_of(form, session), purpose=_TOKEN_PURPOSE)
         return any(hmac.compare_digest(token.encode(), each.encode()) for each in good)
+
+
+def _sign_in_first(mount: str) -> str:
+    """Where a browser signs in and comes back from to the form."""
+    return f"{mount}/sign-in?return={quote(f'{mount}/held-form')}"
 
 
 def _token_of(form: HeldForm, session: Session) -> str:

@@ -156,10 +156,7 @@ class FastExchange:
     def answered(self, head: AnswerHead, body: bytes) -> None:
         """The answer came whole."""
         framing, _ = self._framing_of(head)
-        if framing.states_length:
-            self._client.write(framing.head + body)
-        else:
-            self._client.write(framing.head + (framing.piece(body) if body else b"") + framing.last)
+        self._client.write(framing.head + body)
         ended = self._close()
         self._client.finished(keep_alive=framing.keep_alive, at=ended)
 

@@ -45,8 +45,6 @@ class Known:
         self._key = b""
         self._has_form = False
         self._cookie_line = b""
-        self._facts: RequestFacts
-        self._facts_for: tuple[Shape | None, Route | None, Peer | None, str] = (None, None, None, "")
 
     def see(self, rules: Rules, block: bytes) -> Shape:
         """The shape of an HTTP/1.1 head. Raises RequestRefused."""
@@ -141,13 +139,9 @@ class Known:
         self._plans[plan.raw] = plan
 
     def _facts_of(self, shape: Shape, route: Route, method: str) -> RequestFacts:
-        """Those of the last request, where this one is the same."""
-        peer, of = self._peer, self._facts_for
-        if of[0] is shape and of[1] is route and of[2] is peer and of[3] == method:
-            return self._facts
+        peer = self._peer
         kind, caused = shape.kind(method, route)
-        self._facts_for = shape, route, peer, method
-        self._facts = RequestFacts(
+        return RequestFacts(
             method,
             route.target,
             route.path,
@@ -160,7 +154,6 @@ class Known:
             shape.user_agent,
             browser=shape.browser,
         )
-        return self._facts
 
     def _know_peer(self, rules: Rules, shape: Shape) -> None:
         """Raises RequestRefused for a Host, or hops, that the full lane refuses."""

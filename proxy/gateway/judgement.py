@@ -159,10 +159,8 @@ class Judge:
             if not ended:
                 return Judged(Refuse(503, Reason.STORE_UNREACHABLE), None, now)
             return Judged(decision, None, now, _over(decision.ending.reason, session.reference))
-        if isinstance(decision, Forward) and decision.counts_as_activity and session:
-            self._sessions.note_activity(session, now, rules.inactivity)
-        if session and now >= session.refresh_at and isinstance(decision, Forward):
-            self._refresh(session, organization, credentials.cookie, facts.client_address)
+        if isinstance(decision, Forward) and session:
+            self._go_on(decision, session, organization, credentials, facts.client_address, rules=rules, now=now)
         over = _over(lookup.tombstone.reason, lookup.tombstone.reference) if isinstance(lookup, Ended) else None
         return Judged(decision, session if decision.reason is Reason.SIGNED_IN else None, now, over)
 
@@ -187,11 +185,27 @@ class Judge:
             if passing is None:
                 return None
         if session is not None:
-            if passing.decision.counts_as_activity:
-                self._sessions.note_activity(session, now, rules.inactivity)
-            if now >= session.refresh_at:
-                self._refresh(session, organization, credentials.cookie, facts.client_address)
+            self._go_on(
+                passing.decision, session, organization, credentials, facts.client_address, rules=rules, now=now
+            )
         return passing
+
+    def _go_on(
+        self,
+        decision: Forward,
+        session: Session,
+        organization: Organization,
+        credentials: Credentials,
+        client_address: str,
+        *,
+        rules: TimeRules,
+        now: Instant,
+    ) -> None:
+        """What a request that is forwarded does for its session: a sign of activity, a renewal when it is time."""
+        if decision.counts_as_activity:
+            self._sessions.note_activity(session, now, rules.inactivity)
+        if now >= session.refresh_at:
+            self._refresh(session, organization, credentials.cookie, client_address)
 
     def _pass(
         self,

@@ -47,11 +47,8 @@ class Forwarded:
     def add(self, status: int, seconds: Seconds, upstream_seconds: Seconds) -> None:
         """One was answered."""
         self.by_class[status // 100] += 1
-        own_seconds, own, upstream = seconds - upstream_seconds, self._own, self._upstream
-        upstream.counts[bisect_left(BUCKETS, upstream_seconds)] += 1
-        upstream.total += upstream_seconds
-        own.counts[bisect_left(BUCKETS, own_seconds)] += 1
-        own.total += own_seconds
+        self._upstream.add(upstream_seconds)
+        self._own.add(seconds - upstream_seconds)
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,8 +74,6 @@ class Sessions(Endings):
         self._clock = clock
         self._retention = retention
         self._cache = SessionCache(tuning.cache)
-        # As `cached`, for one who asks again and again.
-        self.copy = self._cache.hit
         self._activity = ActivityWriter(store, tuning.activity_resolution, tuning.cache)
         self._watches = Watches()
         self._listing = Listing(store, sealer)
@@ -132,6 +130,10 @@ class Sessions(Endings):
     def key(self, cookie: str, organization: str) -> bytes:
         """What `copy` knows a session by: it opens nothing."""
         return digest(cookie, organization)
+
+    def copy(self, key: bytes) -> Session | None:
+        """As `cached`, for one who asks again and again."""
+        return self._cache.hit(key)
 
     async def load(self, cookie: str | None, organization: str, *, past_cache: bool = False) -> SessionLookup:
         """Whose cookie it is. `past_cache` asks the store itself. Never raises StoreUnavailable: answers CannotTell."""

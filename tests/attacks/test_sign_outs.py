@@ -10,22 +10,12 @@ from aiohttp import web
 from proxy.errors import TokenRefused
 from proxy.tokens.jwt import IdTokenExpectation, LogoutTokenExpectation, verify_id_token, verify_logout_token
 from support import tokens
-from support.logout import EVENT, logout_token, sids_of
+from support.logout import EVENT, is_in, logout_token, one, sids_of
+
+__all__ = ["one"]
 
 CHANNEL = "/.claims/backchannel-logout"
 LOGOUT = {"sid": "s", "jti": "j", "events": {EVENT: {}}, "exp": int(tokens.NOW) + 120}
-
-
-@pytest.fixture
-async def one(world, browser):
-    """A world, in which alice is signed in."""
-    one = await world()
-    await browser.sign_in(one.url("/main.aspx"))
-    return one
-
-
-async def is_in(one, browser) -> bool:
-    return (await browser.fetch(one.url("/api/data/v9.2/WhoAmI"))).status == 200
 
 
 async def send(one, browser, token) -> int:

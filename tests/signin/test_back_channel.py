@@ -5,22 +5,12 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from support import tokens
-from support.logout import EVENT, logout_token, sids_of, subject_of
+from support.logout import EVENT, is_in, logout_token, one, sids_of, subject_of
 from support.world import free_port
 
+__all__ = ["one"]
+
 FORM = "application/x-www-form-urlencoded"
-
-
-@pytest.fixture
-async def one(world, browser):
-    """A world, in which alice is signed in."""
-    one = await world()
-    await browser.sign_in(one.url("/main.aspx"))
-    return one
-
-
-async def is_in(one, browser) -> bool:
-    return (await browser.fetch(one.url("/api/data/v9.2/WhoAmI"))).status == 200
 
 
 async def post(one, data, *, path="/.claims/backchannel-logout", method="POST", **headers):

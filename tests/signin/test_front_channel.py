@@ -5,23 +5,13 @@ from urllib.parse import urlencode
 
 import pytest
 
-from support.logout import sids_of
+from support.logout import is_in, one, sids_of
 from support.world import CLIENT_ID
+
+__all__ = ["one"]
 
 PATH = "/.claims/frontchannel-logout"
 IN_A_FRAME = {"Sec-Fetch-Dest": "iframe", "Sec-Fetch-Site": "cross-site"}
-
-
-@pytest.fixture
-async def one(world, browser):
-    """A world, in which alice is signed in."""
-    one = await world()
-    await browser.sign_in(one.url("/main.aspx"))
-    return one
-
-
-async def is_in(one, browser) -> bool:
-    return (await browser.fetch(one.url("/api/data/v9.2/WhoAmI"))).status == 200
 
 
 async def framed(one, browser, query, *, path=PATH, cookies=False, method="GET", headers=()):

@@ -1,11 +1,25 @@
 """A provider's sign-outs: logout tokens of the AD FS double, each free to break one rule, and what they name."""
 
+import pytest
+
 from proxy.demo.adfs import AdfsDouble
 from proxy.demo.adfs_model import pairwise_subject
 from support import tokens
 from support.world import CLIENT_ID
 
 EVENT = "http://schemas.openid.net/event/backchannel-logout"
+
+
+@pytest.fixture
+async def one(world, browser):
+    """A world, in which alice is signed in."""
+    one = await world()
+    await browser.sign_in(one.url("/main.aspx"))
+    return one
+
+
+async def is_in(one, browser) -> bool:
+    return (await browser.fetch(one.url("/api/data/v9.2/WhoAmI"))).status == 200
 
 
 def sids_of(adfs: AdfsDouble) -> list[str]:

@@ -181,7 +181,7 @@ class AnswerReader:
             self._parser = None  # llhttp cannot be told that a HEAD's answer ends with its head
 
     def known(self, data: bytes) -> tuple[AnswerHead, bytes] | None:
-        """Head and body of an answer that is whole, and whose head is, byte for byte, one that was judged before.
+        """Head and body of a whole answer of stated length, whose head is, byte for byte, one that was judged before.
 
         Nobody is told of it: it is the caller's. None where `feed` is to read it.
         """

@@ -274,7 +274,7 @@ class UpstreamPool:
                 connection.abort()
         else:
             connection.owner = None
-            if not self._slots.queue or not self._slots.offer(connection):
+            if not self._slots.waiting or not self._slots.offer(connection):
                 self._idle.append(connection)
 
     def gone(self, connection: UpstreamConnection) -> None:

@@ -30,7 +30,10 @@ class Receiver(Protocol):
         """The answer is whole; the connection is already somebody else's."""
 
     def answered(self, head: AnswerHead, body: bytes) -> None:
-        """An answer that came whole, in the place of `start`, `data` and `end`; the request was sent in full."""
+        """An answer of stated length that came whole, in the place of `start`, `data` and `end`.
+
+        The request was sent in full.
+        """
 
     def switched(self, head: AnswerHead, tunnel: UpstreamStream) -> None:
         """A 101 came; the connection is a raw tunnel now and the receiver's own."""

@@ -68,7 +68,7 @@ async def test_patience_ends_at_its_instant():
     slots = Slots(connections=0, queue=5, patience=9)
     start = asyncio.get_running_loop().time()
     (only,) = await waiting(slots, 1)
-    deadline = slots.queue[0][0]
+    deadline = slots._waiters[0][0]
     assert deadline >= start + 9
     slots.expire(deadline - 0.001)
     assert slots.waiting == 1
