@@ -2,10 +2,11 @@
 
 import logging
 import sys
-from typing import TextIO
+from typing import Any, TextIO
 
 import structlog
 
+from proxy.observability.escaping import escape_fields, escape_json
 from proxy.observability.redaction import redact
 
 _log = structlog.get_logger("app")
@@ -25,6 +26,10 @@ def _not_below(threshold: int) -> structlog.typing.Processor:
         return event
 
     return drop
+
+
+def _escape_line(_logger: object, _method: str, line: Any) -> str:  # the annotation of every processor
+    return escape_json(line)
 
 
 class _Handler(logging.StreamHandler[TextIO]):
@@ -54,11 +59,14 @@ def configure(
     """
     out = stream or sys.stdout
     console = log_format == "console" or (log_format == "auto" and out.isatty())
-    renderer: structlog.typing.Processor = (
+    rendering: tuple[structlog.typing.Processor, ...] = (
         # Its own formatter of tracebacks would print the values of variables.
-        structlog.dev.ConsoleRenderer(colors=out.isatty(), exception_formatter=structlog.dev.plain_traceback)
+        (
+            escape_fields,
+            structlog.dev.ConsoleRenderer(colors=out.isatty(), exception_formatter=structlog.dev.plain_traceback),
+        )
         if console
-        else structlog.processors.JSONRenderer(ensure_ascii=False)
+        else (structlog.processors.JSONRenderer(ensure_ascii=False), _escape_line)
     )
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -67,7 +75,7 @@ def configure(
         structlog.processors.MaybeTimeStamper(fmt="iso", utc=True, key="at"),
     ]
     # A traceback becomes text, without the values of variables, and is then redacted like any other text.
-    finish: list[structlog.typing.Processor] = [structlog.processors.format_exc_info, redact, renderer]
+    finish: list[structlog.typing.Processor] = [structlog.processors.format_exc_info, redact, *rendering]
     threshold = logging.getLevelNamesMapping()[level.upper()]
     # Loggers keep this very list once they are used.
     _PROCESSORS[:] = [_not_below(threshold), *shared, *finish]

@@ -13,6 +13,7 @@ from typing import Any
 
 import structlog
 
+from proxy.observability.escaping import indented
 from proxy.observability.redaction import redact_text
 
 _log = structlog.get_logger("app")
@@ -48,11 +49,11 @@ def log_loop_error(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) ->
 
 
 def plain(text: str) -> str:
-    """Return a text of several lines with its secrets redacted."""
-    return redact_text(text)
+    """Return a text of several lines, redacted, escaped and indented."""
+    return indented(redact_text(text.rstrip("\n")))
 
 
 def _print(kind: type[BaseException], error: BaseException | None, where: TracebackType | None) -> None:
     if sys.stderr is not None and not issubclass(kind, SystemExit):
-        sys.stderr.write(plain("".join(traceback.format_exception(kind, error, where))))
+        sys.stderr.write(plain("".join(traceback.format_exception(kind, error, where))) + "\n")
         sys.stderr.flush()

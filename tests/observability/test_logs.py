@@ -1,6 +1,7 @@
 import io
 import json
 import logging
+import re
 
 import pytest
 import structlog
@@ -104,3 +105,28 @@ def test_record_that_cannot_be_formatted_does_not_show_its_arguments(written, ca
     assert "log_record_failed" in written()
     for text in (written(), *capsys.readouterr()):
         assert "hunter2" not in text
+
+
+HOSTILE = "al\x1b[2Jice\a\r\n[error    ] forged \x7f\x85\x9b31m\u202egpj\u2066\u2028\u2029\ufeff"
+
+
+def test_control_characters_do_not_reach_a_reader(written):
+    log = structlog.get_logger("gateway")
+    log.warning(HOSTILE, principal=HOSTILE, paths=[HOSTILE], claims={HOSTILE: HOSTILE})
+    logging.getLogger("aiohttp.server").error("odd %s", HOSTILE)
+    log.error("failed", exc_info=ValueError(HOSTILE))
+    colors = re.compile(r"\x1b\[\d*m")
+    lines = colors.sub("", written()).split("\n")
+    assert all(line.isprintable() for line in lines)
+    # Three entries, and the lines of the traceback, which are indented.
+    assert [bool(line) for line in lines if not line.startswith("  ")] == [True, True, True, False]
+
+
+def test_ordinary_text_is_shown_unchanged(written):
+    structlog.get_logger("gateway").warning("request", principal="CONTOSO.alice", name="Jörg Müller 山田太郎 سلام")
+    assert "Jörg Müller 山田太郎 سلام" in written()
+
+
+def test_program_reads_the_value_itself_from_json(lines):
+    structlog.get_logger("gateway").warning("request", principal=HOSTILE)
+    assert lines()[0]["principal"] == HOSTILE
