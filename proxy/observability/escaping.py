@@ -27,11 +27,11 @@ def indented(text: str) -> str:
     return "\n".join(f"  {printable(line)}" for line in text.split("\n"))
 
 
-def escape_json(text: str) -> str:
+def escape_json(text: str, *, keep: str = "") -> str:
     """Escape in JSON what its grammar does not require to be escaped: DEL, C1, bidirectional controls, separators.
 
-    The value that a program reads is unchanged.
+    The value that a program reads is unchanged. `keep`: characters that structure the text itself, such as newlines.
     """
     if text.isprintable():
         return text
-    return "".join(each if each.isprintable() else json.dumps(each)[1:-1] for each in text)
+    return "".join(each if each.isprintable() or each in keep else json.dumps(each)[1:-1] for each in text)
