@@ -65,7 +65,13 @@ class Supervisor:
     async def _begin(self, number: int, deployment: Deployment) -> None:
         """One worker that serves, in place of the one there was. Raises CannotStart."""
         worker = await Worker.spawn(number, self._sockets[number - 1])
-        answer = await worker.ask(Start(deployment))
+        try:
+            answer = await worker.ask(Start(deployment))
+        except asyncio.CancelledError:
+            # The proxy stops meanwhile: this worker is not yet among those that it stops.
+            worker.kill()
+            await worker.gone()
+            raise
         if not isinstance(answer, Done):
             await worker.stop()
             raise CannotStart(answer.why)
