@@ -22,6 +22,7 @@ class Awaits(Enum):
     REQUEST = auto()
     HEAD = auto()
     BODY = auto()
+    REFUSAL = auto()
     END = auto()
 
 
@@ -60,7 +61,11 @@ class Client(asyncio.Protocol):
 
     @abstractmethod
     def too_late(self, awaited: Awaits) -> None:
-        """A head or a piece of a body did not come in time."""
+        """A head or a piece of a body did not come in time, or nobody said that a body broke."""
+
+    @abstractmethod
+    def wait_for_body(self) -> None:
+        """The client is read for its body again."""
 
     # what the event loop calls
 
@@ -143,7 +148,7 @@ class Client(asyncio.Protocol):
         if not self._pauses and not self.is_lost:
             self.transport.resume_reading()
             if self.awaits is Awaits.BODY:
-                self.wait_for(Awaits.BODY, self.server.bounds.body_seconds)
+                self.wait_for_body()
 
     @property
     def is_paused(self) -> bool:

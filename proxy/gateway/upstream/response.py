@@ -141,6 +141,10 @@ class UpstreamResponse:
         elif self.upgraded is not None:
             self.upgraded.close()
 
+    def leave_slot(self) -> bool:
+        """Is an event stream from here on, which is counted apart; False: as many are open as there may be."""
+        return self._ended or self._connection.streaming()
+
     async def source_released(self) -> None:
         """Returns when nothing reads the request's body any more, so that the caller may drain its client."""
         if self._sender is not None:
