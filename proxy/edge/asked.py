@@ -4,6 +4,7 @@ So whoever sends slowly holds a little memory of ours, and nothing of an applica
 """
 
 from dataclasses import dataclass, field
+from math import inf
 
 from proxy.edge.head import Head
 from proxy.edge.rules import Rules, Shape
@@ -48,7 +49,8 @@ class Asked:
     @property
     def expects(self) -> bool:
         """Whether the client waits for a 100 before it sends the body."""
-        return self.head.fields.get("expect", "").lower() == "100-continue"
+        expect = self.head.fields.get("expect", "")
+        return expect.lower() == "100-continue" and self.raw.partition(b"\r\n")[0].endswith(b"HTTP/1.1")
 
 
 class Pace:
@@ -59,10 +61,11 @@ class Pace:
 
     __slots__ = ("_left", "_seconds", "_size", "until")
 
-    def __init__(self, rate: float, seconds: Seconds, now: float) -> None:
+    def __init__(self, rate: float, seconds: Seconds) -> None:
         self._size = rate * seconds
         self._seconds = seconds
-        self.restart(now)
+        self._left = self._size
+        self.until = inf
 
     def restart(self, now: float) -> None:
         """Begin anew: for a time the client was not read."""

@@ -6,29 +6,23 @@ from collections.abc import Iterator
 from math import inf
 from typing import TYPE_CHECKING, cast
 
-import structlog
-
 from proxy.edge.asked import GATHERED_BYTES, Asked, Pace
 from proxy.edge.body import Body, ChunkedBody, CountedBody
 from proxy.edge.client import Awaits, Client, Pause
 from proxy.edge.fast import FastExchange
 from proxy.edge.full import FullLane
-from proxy.edge.head import bodyless, fit, judge_beginning, read_head, read_request_line, without
+from proxy.edge.head import bodyless, fit, judge_piece, read_head, read_request_line, without
 from proxy.edge.known import Known
 from proxy.edge.plan import Plan
-from proxy.edge.refusal import refusal
+from proxy.edge.refusal import METHODS, log_refused, refusal
 from proxy.errors import RequestRefused
 from proxy.gateway.connection import Connection, Foregone
 from proxy.gateway.upstream import Ownership
 from proxy.gateway.written import CONTINUE
-from proxy.pages.reference import make_reference
 
 if TYPE_CHECKING:
     from proxy.edge.server import EdgeServer
 
-log = structlog.get_logger("gateway")
-
-_METHODS = {each.encode(): each for each in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")}
 _PARTS, _CR = 3, 0x0D
 _EMPTY_LINES = re.compile(rb"\A(?:\r\n)+")
 _MOST_HELD = 64 * 1024  # a pipelining client is read no further while so much waits
@@ -78,7 +72,7 @@ class EdgeConnection(Client):
         if self._full is not None:
             self._full.lost()
         if self._asked is not None:
-            self._log(_CLIENT_GONE, "client_gone", self._asked.raw, self._asked.path)
+            log_refused(self, _CLIENT_GONE, "client_gone", self._asked.raw, self._asked.path)
             self._asked = None
         self.ownership.change(None)
 
@@ -128,7 +122,7 @@ class EdgeConnection(Client):
             if 0 <= end <= most:
                 self._seen = 0
                 return self._request(data, end)
-            self._judge_piece(data)
+            judge_piece(data, self._seen, most)
         except RequestRefused as refused:
             self._refuse(refused, data)
             return None
@@ -136,14 +130,6 @@ class EdgeConnection(Client):
         if data and self.awaits is not Awaits.HEAD:
             self.wait_for(Awaits.HEAD, self.server.bounds.head_seconds)
         return None
-
-    def _judge_piece(self, data: bytes) -> None:
-        most = self.server.bounds.head_bytes
-        if len(data) > most:
-            line_is_whole = b"\r\n" in data[:most]
-            raise RequestRefused(431, "head_too_large") if line_is_whole else RequestRefused(414, "target_too_long")
-        if data and data != b"\r":
-            judge_beginning(data, self._seen)
 
     def _request(self, data: bytes, end: int) -> bytes:
         """One request whose head is whole; what stands behind what was taken. Raises RequestRefused."""
@@ -153,12 +139,13 @@ class EdgeConnection(Client):
         raw, rest = data[: end + 4], data[end + 4 :]
         plan = self._known.plan(rules, raw)
         if plan is not None and self._fast(plan, b"", started):
+            self.awaits, self.deadline = Awaits.REQUEST, inf
             return rest
         line_end = raw.find(b"\r\n")
         line, block = raw[:line_end], raw[line_end:end]
         parts = line.split(b" ")
         shape, target = None, b""
-        method = _METHODS.get(parts[0])
+        method = METHODS.get(parts[0])
         if method is not None and len(parts) == _PARTS and parts[2] == b"HTTP/1.1":
             target = parts[1]
             shape = self._known.see(rules, block)
@@ -198,20 +185,19 @@ class EdgeConnection(Client):
     def _go_on(self, asked: Asked, body: bytes, *, ended: bool) -> None:
         """Give a request to its lane, with what there is of its body. Raises RequestRefused."""
         self._asked = None
+        chunked, pieces = asked.head.chunked, [body] if body else []
+        if ended:
+            self.awaits, self.deadline = Awaits.REQUEST, inf
         if asked.shape is not None and asked.rules is self.server.rules():
             plan = self._known.make_plan(asked.rules, asked.shape, asked.method, asked.target, asked.raw)
-            if plan is not None and self._fast(plan, body if ended and not asked.head.chunked else None, asked.started):
-                if asked.head.chunked or not ended:
-                    self._on(asked, [body] if body else [], ended=ended)
+            if plan is not None and self._fast(plan, body if ended and not chunked else None, asked.started):
+                if chunked or not ended:
+                    self._pass(pieces, ended=ended, chunked=chunked)
                 return
         asked.rules.judge_target(asked.target, asked.method)
         self.full_lane(fit(asked.raw, asked.head, asked.method))
-        if body or asked.head.chunked:
-            self._on(asked, [body] if body else [], ended=ended)
-
-    def _on(self, asked: Asked, pieces: list[bytes], *, ended: bool) -> None:
-        if self._exchange is not None:
-            self._exchange.body(pieces, ended=ended, chunked=asked.head.chunked)
+        if body or chunked:
+            self._pass(pieces, ended=ended, chunked=chunked)
 
     def _fast(self, plan: Plan, body: bytes | None, started: float) -> bool:
         """Take a request into the fast lane, if it can; `body` None: it follows."""
@@ -219,43 +205,37 @@ class EdgeConnection(Client):
         if exchange is None:
             return False
         self._exchange = exchange
-        self.awaits, self.deadline = Awaits.REQUEST, inf
         return True
 
-    def wait_for_body(self) -> None:
-        """The client's turn: a piece within `body_seconds`, and of a body that is not gathered so many in a while."""
+    def wait_for_body(self, came: int | None = None) -> None:
+        """The client's turn: a piece within `body_seconds`, and of a body that is not gathered so many in a while.
+
+        `came`: bytes that came just now; None: the client was not read before.
+        """
         if self.is_paused:
             return
-        now, bounds = time.monotonic(), self.server.bounds
-        self.awaits, self.deadline = Awaits.BODY, now + bounds.body_seconds
-        if self._pace is not None:
-            self._pace.restart(now)
-            self.deadline = min(self.deadline, self._pace.until)
+        now, pace = time.monotonic(), self._pace
+        self.awaits, self.deadline = Awaits.BODY, now + self.server.bounds.body_seconds
+        if pace is not None:
+            pace.restart(now) if came is None else pace.came(came, now)
+            self.deadline = min(self.deadline, pace.until)
 
     def continued(self) -> None:
-        """The client was told to send its body: from here on it has no reason to be slow."""
+        """From here on the client has no reason to be slow: it was told to send its body, or has begun to."""
         if self._body is not None and self._pace is None:
-            self._pace = self._new_pace()
+            self._pace = Pace(self.server.bounds.body_rate, self.server.bounds.body_rate_seconds)
             self.wait_for_body()
-
-    def _new_pace(self) -> Pace:
-        bounds = self.server.bounds
-        return Pace(bounds.body_rate, bounds.body_rate_seconds, time.monotonic())
 
     def _feed(self, body: Body, data: bytes) -> bytes | None:
         """Bytes of a body to whoever wants them; what stands behind the body, None while it goes on."""
         try:
             pieces, rest = body.feed(data)
-        except RequestRefused as refused:
-            self._refuse_body(refused)
-            return None
-        ended = rest is not None
-        if ended:
-            self._body = None
-            self.awaits, self.deadline = Awaits.REQUEST, inf
-        else:
-            self._came(sum(map(len, pieces)))
-        try:
+            ended = rest is not None
+            if ended:
+                self._body = None
+                self.awaits, self.deadline = Awaits.REQUEST, inf
+            else:
+                self.wait_for_body(sum(map(len, pieces)))
             self._pass(pieces, ended=ended, chunked=body.chunked)
         except RequestRefused as refused:
             self._refuse_body(refused)
@@ -264,15 +244,6 @@ class EdgeConnection(Client):
             self._is_answered = False
             self.finished(keep_alive=True)
         return rest
-
-    def _came(self, size: int) -> None:
-        if self.is_paused:
-            return
-        now = time.monotonic()
-        self.awaits, self.deadline = Awaits.BODY, now + self.server.bounds.body_seconds
-        if self._pace is not None:
-            self._pace.came(size, now)
-            self.deadline = min(self.deadline, self._pace.until)
 
     def _pass(self, pieces: list[bytes], *, ended: bool, chunked: bool) -> None:
         """Pieces of a body, to where they are gathered or on. Raises RequestRefused."""
@@ -284,10 +255,9 @@ class EdgeConnection(Client):
         for piece in pieces:
             asked.body += piece
         if ended or asked.is_full:
-            self._pace = None if ended else self._new_pace()
-            self._go_on(asked, bytes(asked.body), ended=ended)
             if not ended:
-                self._came(0)
+                self.continued()
+            self._go_on(asked, bytes(asked.body), ended=ended)
 
     def _refuse_body(self, refused: RequestRefused) -> None:
         """A body broke its framing or does not come: its request is answered so, and nothing behind it is read."""
@@ -351,8 +321,6 @@ class EdgeConnection(Client):
         if held and self._full is not None:
             self._full.raw(held)
 
-    # ends
-
     def close(self) -> None:
         """End the connection behind the last answer."""
         unread = self._body is not None or bool(self._held) or self._is_deaf
@@ -376,27 +344,7 @@ class EdgeConnection(Client):
 
     def _refuse(self, refused: RequestRefused, head: bytes, path: str = "") -> None:
         """Answer what no lane may see, and end."""
-        reference = self._log(refused.status, refused.reason, head, path)
+        reference = log_refused(self, refused.status, refused.reason, head, path)
         self.write(refusal(refused.status, refused.reason, reference))
         self._held = b""
         self.end(unread=True)
-
-    def _log(self, status: int, reason: str, head: bytes, path: str) -> str:
-        """One line for a request that no lane saw; its reference."""
-        self.server.current.gateway.metrics.request("", "refuse", status, 0.0, None)
-        reference = make_reference()
-        log.info(
-            "request",
-            decision="refuse",
-            reason=reason,
-            organization="",
-            kind="",
-            method=_METHODS.get(head.partition(b" ")[0], ""),
-            path=path,
-            status=status,
-            duration_ms=0.0,
-            upstream_ms=None,
-            client_address=self.address,
-            reference=reference,
-        )
-        return reference

@@ -114,6 +114,15 @@ def judge_beginning(data: bytes, seen: int) -> None:
         raise RequestRefused(400, "bad_line_end")
 
 
+def judge_piece(data: bytes, seen: int, most: int) -> None:
+    """Bytes of a head that is not whole, of which `most` may come. Raises RequestRefused."""
+    if len(data) > most:
+        line_is_whole = _LINE_END in data[:most]
+        raise RequestRefused(431, "head_too_large") if line_is_whole else RequestRefused(414, "target_too_long")
+    if data and data != b"\r":
+        judge_beginning(data, seen)
+
+
 def bodyless(raw: bytes, *, last: bool) -> bytes:
     """A head without its body's framing; `last`: the connection closes behind its answer."""
     dropped = _FRAMING | {b"connection"} if last else _FRAMING

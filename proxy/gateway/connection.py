@@ -17,8 +17,8 @@ from aiohttp.http import RawRequestMessage
 from aiohttp.streams import StreamReader
 
 from proxy.errors import RequestRefused, UpstreamError
-from proxy.gateway.upstream import Ownership
 from proxy.gateway.sockets import address_of, hang_up, has_unread, reset
+from proxy.gateway.upstream import Ownership
 from proxy.model.decision import Decision
 from proxy.model.organization import Organization
 from proxy.model.request import RequestFacts

@@ -56,7 +56,8 @@ class Passage:
 class Forwarder:
     """Forwards to the upstream of each organization.
 
-    `pools` and `headers`: by organization's name. `owning`: for whom each request is. `hsts`: see `framing.with_strict_transport`. `transform`: what
+    `pools` and `headers`: by organization's name. `owning`: for whom each request is. `hsts`:
+    see `framing.with_strict_transport`. `transform`: what
     changes answers.
     """
 

@@ -1,7 +1,8 @@
 """The transport towards one application server: HTTP/1.1 over asyncio protocols and httptools (llhttp).
 
 Owns: connections, their pool and its queue, framing both ways, back-pressure both ways, deadlines, the one safe retry,
-the binding of NTLM and Negotiate connections to one client and session, the raw stream after a 101. Raw bytes in, raw bytes out.
+the binding of NTLM and Negotiate connections to one session on one client connection, shares, the raw stream after a
+101. Raw bytes in, raw bytes out.
 
 Leaves alone: which request may pass, header rules (the caller removes hop-by-hop fields, of requests and of answers),
 cookies, redirects, content codings, and every word that a person reads.
@@ -16,6 +17,8 @@ cookies, redirects, content codings, and every word that a person reads.
     tunnel      bytes both ways after a 101
     owners      whose requests they are; connections that belong to one session on one client connection
     slots       shares of a limit, and who waits for a connection
+    turn        a coroutine's waiting there
+    opening     a connection opened in time
     pool        where callers start
     group       several addresses of one application, as one pool
 """

@@ -1,6 +1,7 @@
 """Opens one connection to an upstream, in time."""
 
 import asyncio
+from collections.abc import Callable
 
 from proxy.errors import UpstreamUnreachable
 from proxy.gateway.upstream.address import UpstreamAddress, tls_fault
@@ -9,8 +10,10 @@ from proxy.gateway.upstream.receiver import Home
 from proxy.model.deployment import UpstreamTuning
 
 
-async def open_connection(address: UpstreamAddress, tuning: UpstreamTuning, home: Home) -> UpstreamConnection:
-    """Return a connection that is open. Raises UpstreamUnreachable."""
+async def open_connection(
+    address: UpstreamAddress, tuning: UpstreamTuning, home: Home, judge_open: Callable[[], None]
+) -> UpstreamConnection:
+    """Return a connection that is open. Raises UpstreamUnreachable, as `judge_open` does for a pool that is closed."""
     loop, wait = asyncio.get_running_loop(), tuning.connect_timeout
     connection = UpstreamConnection(loop, tuning, home)
     try:
@@ -22,6 +25,7 @@ async def open_connection(address: UpstreamAddress, tuning: UpstreamTuning, home
                 ssl=address.tls,
                 server_hostname=address.server_name,
             )
+        judge_open()
     except BaseException as error:
         connection.abort()  # it may be there already while its opening is cancelled
         if isinstance(error, TimeoutError):

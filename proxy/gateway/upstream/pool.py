@@ -4,16 +4,15 @@ import asyncio
 
 from proxy.errors import UpstreamBroken, UpstreamBusy, UpstreamError, UpstreamUnreachable
 from proxy.gateway.upstream.address import UpstreamAddress
-from proxy.gateway.upstream.body import INLINE, BodySender, slices
 from proxy.gateway.upstream.connection import UpstreamConnection
 from proxy.gateway.upstream.opening import open_connection
 from proxy.gateway.upstream.owners import Owner, Owners
 from proxy.gateway.upstream.request import RequestBody, RequestHead, UpstreamRequest
-from proxy.gateway.upstream.response import Interim, UpstreamResponse
+from proxy.gateway.upstream.response import Interim, UpstreamResponse, begin
 from proxy.gateway.upstream.slots import Holder, Shares, Slots
+from proxy.gateway.upstream.turn import Grant, turn_of
 from proxy.model.deployment import UpstreamTuning
 
-Grant = UpstreamConnection | None  # a connection with its slot, or a slot in which to open one
 OWNED_GRACE = 2.0  # seconds an owned connection stays its owner's whoever waits: a handshake takes two requests
 _COARSEST, _FINEST = 1.0, 0.01  # seconds between two sweeps
 
@@ -142,7 +141,7 @@ class UpstreamPool:
         reused = connection is not None
         if connection is None:
             connection, reused = await self._obtain(owner, head)
-        response = self._begin(connection, head, body, on_interim)
+        response = begin(connection, head, body, on_interim)
         try:
             await response.started()
         except UpstreamBroken:
@@ -154,28 +153,12 @@ class UpstreamPool:
         else:
             return response
         connection = await self._obtain_fresh(owner)
-        response = self._begin(connection, head, body, on_interim)
+        response = begin(connection, head, body, on_interim)
         try:
             await response.started()
         except BaseException:
             response.close()
             raise
-        return response
-
-    def _begin(
-        self, connection: UpstreamConnection, head: RequestHead, body: RequestBody, on_interim: Interim | None
-    ) -> UpstreamResponse:
-        response = UpstreamResponse(connection, on_interim)
-        if head.content_length is None and not head.chunked:
-            body = None
-        if body is None or isinstance(body, bytes):
-            if not body or (len(body) <= INLINE and not head.expect_continue and not head.chunked):
-                ending = b"0\r\n\r\n" if head.chunked else b""
-                connection.begin(head, response, body or ending)
-                return response
-            body = slices(body)
-        connection.begin(head, response, sent=False)
-        response.send_body(BodySender(connection, head, body, response.source_failed))
         return response
 
     # connections
@@ -219,27 +202,7 @@ class UpstreamPool:
         """Waits for a connection or a slot, with its part of the owner's shares."""
         self._judge_open()
         self._start_sweep()
-        granted: asyncio.Future[Grant] = self._loop.create_future()
-
-        def ready(found: Grant | UpstreamError) -> bool:
-            if granted.done():
-                return False
-            if isinstance(found, UpstreamError):
-                granted.set_exception(found)
-                return True
-            if found is not None:
-                found.owner = owner
-            granted.set_result(found)
-            return True
-
-        turn = self._slots.wait(owner, self._loop.time(), ready, first=first)
-        try:
-            return await granted
-        except asyncio.CancelledError:
-            self._slots.withdraw(turn)
-            if granted.done() and not granted.cancelled() and granted.exception() is None:
-                self._give_up(granted.result(), owner)
-            raise
+        return await turn_of(self._slots, owner, self._give_up, first=first)
 
     def _serve(self) -> None:
         """Hand what is free to those who wait. To be called whenever a slot, a connection or a share becomes free."""
@@ -278,12 +241,7 @@ class UpstreamPool:
         """Opens a connection in a slot that the caller holds, with its part of the owner's shares."""
         try:
             self._judge_open()
-            connection = await open_connection(self.address, self._tuning, self)
-            try:
-                self._judge_open()
-            except UpstreamUnreachable:
-                connection.abort()
-                raise
+            connection = await open_connection(self.address, self._tuning, self, self._judge_open)
         except BaseException:
             self._give_up(None, owner)
             raise
@@ -374,8 +332,6 @@ class UpstreamPool:
     def bound(self, connection: UpstreamConnection) -> None:
         """See `connection.Home`."""
         self._owners.bind(connection)
-
-    # time
 
     def _start_sweep(self) -> None:
         if self._sweep is None and not self._closed:
