@@ -74,8 +74,8 @@ class Connection(web.RequestHandler):
     """A client connection. `draining`: an answer whose head is not out yet says that it is the last.
 
     `ownership`: for whom its requests go upstream. `front`: who stands before it, if anybody; `foregone`: what the next
-    request has met before it came here. `broken`: why the body of the last request will not become whole, and
-    `on_broken`, who is to hear of it at once.
+    request has met before it came here. `payload`: the body of the request that was last begun; `broken`: why the last
+    body will not become whole; `on_broken`: who must know immediately.
     """
 
     def __init__(self, manager: web.Server, **settings: Any) -> None:
@@ -85,6 +85,7 @@ class Connection(web.RequestHandler):
         self.front: Front | None = None
         self.foregone: Foregone | None = None
         self._losses: dict[object, Callable[[], object]] = {}
+        self.payload: StreamReader | None = None
         self.broken: RequestRefused | None = None
         self.on_broken: Callable[[], object] | None = None
         self._head_timer: asyncio.TimerHandle | None = None
@@ -111,9 +112,9 @@ class Connection(web.RequestHandler):
         Nothing can follow: the answer is the connection's last.
         """
         self.broken = refused
-        request = self._current_request
-        payload = self._messages[-1][1] if self._messages else None if request is None else request.content
-        if isinstance(payload, StreamReader):
+        # A request that is read waits among the messages until its handler's turn comes.
+        payload = self._messages[-1][1] if self._messages else self.payload
+        if payload is not None:
             payload.set_exception(refused)
             payload.feed_eof()  # what nobody reads is not waited for
         if self.on_broken is not None:
@@ -311,4 +312,6 @@ class GatewayServer(web.Server):
         writer: AbstractStreamWriter,
         task: "asyncio.Task[None]",
     ) -> web.Request:
+        if isinstance(protocol, Connection):
+            protocol.payload = payload
         return web.Request(message, payload, protocol, writer, task, self._loop)

@@ -95,6 +95,12 @@ async def from_address():
         client.writer.transport.abort()
 
 
+async def until(condition):
+    async with asyncio.timeout(20):
+        while not condition():  # noqa: ASYNC110 - what is waited for tells nobody
+            await asyncio.sleep(0.01)
+
+
 async def settled(one):
     """Returns when the proxy has dealt with all that clients have sent."""
     pool = one.pools["contoso"]
@@ -113,8 +119,7 @@ async def test_others_are_answered_while_one_client_takes_what_it_can(site, from
     target, lines, body, connections = ATTACKS[attack]
     one = await site(connections)
     if who == "address":  # without any session
-        one.pools["contoso"]
-        target, lines = b"/public" + target, lines
+        target = b"/public" + target
     cookie = (one.cookie,) if who == "session" else ()
     one.upstream.answering = lambda message, reader, writer: application(
         replace(message, first=message.first.replace(b"/public/", b"/")), reader, writer
@@ -146,8 +151,7 @@ async def test_attacker_goes_on_too_once_it_lets_go(site, from_address, ask):
     await settled(one)
     waiting = await from_address(one, ATTACKER)
     answer = asyncio.create_task(waiting.ask(ask(b"/work", one.cookie)))
-    while not one.pools["contoso"]._slots.waiting:
-        await asyncio.sleep(0.01)
+    await until(lambda: one.pools["contoso"]._slots.waiting)
     await held[0].close()
     assert (await answer).status == 200
 
@@ -159,8 +163,7 @@ async def test_shares_hold_at_each_address_of_a_group(site, from_address, ask, u
     for _ in range(80):
         client = await from_address(one, ATTACKER)
         client.send(ask(b"/never", one.cookie))
-    while sum(member.pool._slots.waiting for member in group._members) < 64:
-        await asyncio.sleep(0.01)
+    await until(lambda: sum(member.pool._slots.waiting for member in group._members) == 64)
     assert [member.pool._slots.shares.held for member in group._members] == [8, 8]
     good = await from_address(one, OTHERS)
     for _ in range(GOOD):

@@ -32,6 +32,12 @@ async def site(stage):
     return await stage(endpoints={"session": reads_its_body, "activity": looks_at_no_body})
 
 
+async def until(condition):
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110 - what is waited for tells nobody
+            await asyncio.sleep(0.005)
+
+
 def post(ask, where, one, *lines, body=b""):
     target = {"own": b"/.claims/session", "unread": b"/.claims/activity"}.get(where, b"/up")
     more = (FULL,) if where == "full" else ()
@@ -96,12 +102,10 @@ async def test_broken_chunk_of_a_request_that_waits_for_a_connection(stage, ask)
     one.upstream.answering = answering
     holder, client = await one.connect(), await one.connect()
     holder.send(ask(b"/held", one.cookie, FULL))
-    while not one.upstream.requests:
-        await asyncio.sleep(0.01)
+    await until(lambda: one.upstream.requests)
     client.send(post(ask, "full", one, CHUNKED, body=BEFORE["much"]))
     pool = one.pools["contoso"]
-    while not pool._slots.waiting:
-        await asyncio.sleep(0.01)
+    await until(lambda: pool._slots.waiting)
     answer = await client.ask(b"ZZ\r\n")
     assert (answer.status, answer.value("Connection")) == (400, b"close")
     assert pool._slots.waiting == 0
@@ -119,8 +123,7 @@ async def test_broken_body_aborts_what_was_sent_of_it(site, ask, where):
     client = await one.connect()
     client.send(post(ask, where, one, CHUNKED, body=BEFORE["much"]))
     if where != "own":
-        while not one.upstream.requests:
-            await asyncio.sleep(0.01)
+        await until(lambda: one.upstream.requests)
     assert (await client.ask(b"ZZ\r\n")).status == 400
     if where != "own":
         await asyncio.wait_for(gone.wait(), 5)
@@ -194,8 +197,7 @@ async def test_too_many_event_streams_are_503_and_the_rest_goes_on(stage, ask, l
     assert (await late.ask(ask(b"/", one.cookie))).status == 200
     await clients[0].close()
     pool = one.pools["contoso"]
-    while pool._streams.held == 8:
-        await asyncio.sleep(0.01)
+    await until(lambda: pool._streams.held < 8)
     assert (await late.ask(ask(b"/events", one.cookie), head=True)).status == 200
 
 
