@@ -1,4 +1,4 @@
-"""Each state of a client connection has a deadline, and who keeps it: the table of `edge.client.Awaits`, line by line."""
+"""Each state of a client connection has a deadline: the table of `edge.client.Awaits`, line by line."""
 
 import asyncio
 from math import inf, isfinite
