@@ -14,6 +14,7 @@ from proxy.gateway.connection import Foregone
 from proxy.gateway.forward import Forwarder, Passage
 from proxy.gateway.judgement import Judge, Judged, credentials_of
 from proxy.gateway.late_forms import LateForms
+from proxy.gateway.owning import Owning
 from proxy.gateway.ports import (
     AnswerTransform,
     BearerLookup,
@@ -125,7 +126,8 @@ class Gateway:
             refresh=refresh,
         )
         self.sessions = sessions
-        self.forwarder = Forwarder(organizations, pools, streams, hsts=self.hsts, transform=transform)
+        owning = Owning(sessions.watch, listen.trusted_proxies)
+        self.forwarder = Forwarder(organizations, pools, streams, owning, hsts=self.hsts, transform=transform)
         self.metrics = metrics
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -145,6 +147,10 @@ class Gateway:
             answer = self._answers.refused(request, refused)
             status = answer.status
         except ClientGone:
+            answer = Written(_CLIENT_GONE, keep_alive=False)
+        except ConnectionError:
+            if connection_of(request).transport is not None:
+                raise  # not the client's, whose body an endpoint was reading
             answer = Written(_CLIENT_GONE, keep_alive=False)
         finally:
             self._log(request, line, status)
