@@ -74,6 +74,7 @@ def signing_in(parts: Parts) -> SigningIn:
     endpoints: Mapping[str, Endpoint] = {
         "sign-in": sign_in.sign_in,
         "callback": sign_in.callback,
+        "callback/": sign_in.callback_of_provider,
         "wsfed": wsfed,
         "federation-metadata.xml": metadata,
         "device/register": devices.register,
