@@ -7,8 +7,10 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 import pytest
 from aiohttp import web
 
+from proxy.signin.login_state import seal_state
 from support import tokens
 from support.browser import Browser
+from support.logout import EVENT, logout_token, sids_of
 from support.ports import free_port
 from support.world import CLIENT_ID, World, served
 
@@ -162,3 +164,89 @@ async def test_people_sign_in_at_both_providers(scene, browser):
     assert scene.partner.codes == ["of-the-partner"]
     assert scene.partner.asked["redirect_uri"] == f"{scene.answers}/.claims/callback/partner"
     assert scene.partner.posted[0]["redirect_uri"] == f"{scene.answers}/.claims/callback/partner"
+
+
+def rewritten(url: str, **changes: str) -> str:
+    parts = urlsplit(url)
+    return parts._replace(query=urlencode(dict(parse_qsl(parts.query)) | changes)).geturl()
+
+
+async def response_of_partner(scene: Scene, browser: Browser) -> str:
+    """The redirect with which the partner answers a sign-in at fabrikam, not yet followed."""
+    leaves = await browser.fetch(scene.sign_in("fabrikam"), headers={"Sec-Fetch-Mode": "navigate"})
+    return (await browser.fetch(leaves.last.location)).last.location
+
+
+@pytest.mark.parametrize("endpoint", [OLD, HONEST, "/.claims/callback/Partner", "/.claims/callback/part%256Eer"])
+async def test_a_response_at_the_address_of_another_provider_is_refused(scene, browser, endpoint):
+    answer = await response_of_partner(scene, browser)
+    page = await browser.open(answer.replace("/.claims/callback/partner", endpoint))
+    assert page.status == 403
+    assert scene.partner.codes == []
+    await browser.open(answer.replace("/partner?", "/p%61rtner?"))
+    assert await scene.is_in(browser, "fabrikam"), "the same name in another spelling of the same URL"
+
+
+@pytest.mark.parametrize("path", ["/.claims/callback/a/b", "/.claims/callback/partner/", "/.claims/sign-in/x"])
+async def test_a_path_below_no_endpoint_is_not_found(scene, browser, path):
+    assert (await browser.open(f"{scene.answers}{path}")).status == 404
+    assert (await browser.open(f"{scene.answers}{HONEST}")).status == 400
+
+
+async def test_the_issuer_in_a_response_is_checked(scene, browser):
+    answer = await response_of_partner(scene, browser)
+    page = await browser.open(rewritten(answer, iss=scene.world.adfs.state.issuer.url))
+    assert page.status == 403
+    assert scene.partner.codes == []
+    answer = await response_of_partner(scene, browser)
+    await browser.open(rewritten(answer, iss=scene.partner.issuer))
+    assert await scene.is_in(browser, "fabrikam")
+
+
+async def test_a_sign_in_of_an_earlier_version_starts_again(scene, browser, monkeypatch):
+    """Its state names no provider, and its response arrives at the former address."""
+    with monkeypatch.context() as earlier:
+        earlier.setattr(
+            "proxy.signin.departure.login.seal_state",
+            lambda sealer, state: seal_state(sealer, replace(state, provider="")),
+        )
+        answer = await response_of_partner(scene, browser)
+    page = await browser.open(answer.replace("/callback/partner?", "/callback?").replace("of-the-partner", "unread"))
+    assert scene.partner.codes == ["of-the-partner"], "the response was not read, and a new sign-in was completed"
+    assert any("/.claims/callback/partner" in str(hop.url) for hop in page.hops)
+    assert await scene.is_in(browser, "fabrikam")
+
+
+async def posted(scene: Scene, browser: Browser, token: str, path: str = "") -> tuple[int, str]:
+    url = f"{scene.answers}{path}/.claims/backchannel-logout"
+    page = await browser.fetch(url, "POST", data={"logout_token": token}, cookies=False)
+    return page.status, page.text
+
+
+def partner_token(scene: Scene, token_id: str, key=None, **changes) -> str:
+    now = int(scene.world.clock())
+    claims = {"iss": scene.partner.issuer, "aud": "partner-client", "iat": now, "exp": now + 100, "jti": token_id}
+    claims |= {"events": {EVENT: {}}, "sub": "paula"}
+    return tokens.sign({"alg": "RS256", "kid": "one"}, claims | changes, key or tokens.rsa_key())
+
+
+async def test_a_logout_token_belongs_to_the_provider_that_it_names(scene, browser, other_browser):
+    await browser.complete_sign_in(await browser.open(scene.sign_in("contoso")), "alice")
+    await other_browser.open(scene.sign_in("fabrikam"))
+    honest, (sid,) = scene.world.adfs.state.issuer.url, sids_of(scene.world.adfs)
+    refused = {
+        "the partner names the honest provider": partner_token(scene, "1", iss=honest, aud=CLIENT_ID, sid=sid),
+        "the partner names the honest client": partner_token(scene, "2", aud=CLIENT_ID, sid=sid),
+        "the honest provider names the partner's client": logout_token(scene.world.adfs, "3", aud="partner-client"),
+        "a provider that is not here": partner_token(scene, "4", iss="https://evil.example"),
+        "another key": partner_token(scene, "5", key=tokens.rsa_key(nth=7)),
+    }
+    for what, token in refused.items():
+        assert (await posted(scene, browser, token))[0] == 400, what
+    assert (await scene.is_in(browser, "contoso"), await scene.is_in(other_browser, "fabrikam")) == (True, True)
+    assert (await posted(scene, browser, partner_token(scene, "6", sid=sid)))[0] == 200
+    assert await scene.is_in(browser, "contoso"), "the partner's sid is not the honest provider's"
+    assert (await posted(scene, browser, partner_token(scene, "7")))[0] == 200
+    assert (await scene.is_in(browser, "contoso"), await scene.is_in(other_browser, "fabrikam")) == (True, False)
+    assert (await posted(scene, browser, logout_token(scene.world.adfs, "8")))[0] == 200
+    assert not await scene.is_in(browser, "contoso")
