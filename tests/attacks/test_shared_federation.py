@@ -1,4 +1,4 @@
-"""Providers of WS-Federation behind one address: a response is verified by the provider that the browser was sent to."""
+"""Two WS-Federation providers behind one address: a response is verified as that of the one it was asked of."""
 
 from dataclasses import dataclass
 
