@@ -13,7 +13,8 @@ from yarl import URL
 from proxy.errors import TokenRefused
 from proxy.model.provider import IdentityProvider, SecretText
 from proxy.tokens.claims import verified_token
-from proxy.tokens.jwt import AccessTokenExpectation, IdTokenExpectation, verify_access_token, verify_id_token
+from proxy.tokens.expectations import AccessTokenExpectation, IdTokenExpectation
+from proxy.tokens.jwt import verify_access_token, verify_id_token
 from proxy.tokens.keys import KeySet
 from proxy.tokens.strict import encode_base64url
 
