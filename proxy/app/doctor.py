@@ -6,7 +6,7 @@ No finding holds a secret: addresses are told by host and port, files by their p
 import asyncio
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -21,6 +21,7 @@ from proxy.model.organization import Organization
 from proxy.model.provider import IdentityProvider
 from proxy.model.redirect_uri import redirect_uris
 from proxy.model.time import Instant, Seconds
+from proxy.signin.bearer import bearer_provider
 from proxy.store.examination import Examined, examine
 
 _DAY: Seconds = 86_400.0
@@ -63,6 +64,7 @@ async def examined(deployment: Deployment, clock: Callable[[], Instant]) -> tupl
     others = await asyncio.gather(
         _store(deployment),
         *(_provider(deployment, each, trust, clock) for each in deployment.identity_providers),
+        *(_provider(deployment, each, trust, clock) for each in _bearer_issuers(deployment)),
         *(_upstream(deployment, *each, trust) for each in _addresses(deployment)),
     )
     return (*own, *(finding for several in others for finding in several))
@@ -207,6 +209,16 @@ async def _provider(
         right = "an issuer or metadata address that answers from here, by a CA that the system or ca_file knows"
         return (Finding(check, Grade.FAULT, str(error) or "no answer in time", right), *_skew(check, dates))
     return (Finding(check, Grade.OK, said), *_skew(check, dates))
+
+
+def _bearer_issuers(deployment: Deployment) -> Iterable[IdentityProvider]:
+    """Yield the issuers that verify bearer tokens only, named after their organizations."""
+    known = {each.name: each for each in deployment.identity_providers}
+    for organization in deployment.organizations:
+        settings = known[organization.identity_provider]
+        issuer = bearer_provider(settings, organization.bearer)
+        if issuer is not None and issuer != settings:
+            yield replace(issuer, name=f"{organization.name}, bearer.issuer")
 
 
 def _skew(check: str, dates: DatesSeen) -> Iterable[Finding]:

@@ -9,7 +9,7 @@ from functools import partial
 from proxy.app.administration import administration
 from proxy.app.health import checks_of
 from proxy.app.in_pages import in_pages
-from proxy.app.neighbours import audit_of, pools_of, providers_of
+from proxy.app.neighbours import audit_of, issuers_of, pools_of, providers_of
 from proxy.app.parts import Lasting, Parts
 from proxy.app.signing_in import signing_in
 from proxy.browser.injection import Injection
@@ -68,7 +68,12 @@ def wire(deployment: Deployment, lasting: Lasting, holder: contextlib.AsyncExitS
     parts = _parts(deployment, lasting, holder)
     sign_in, browser = signing_in(parts), in_pages(parts)
     pools = pools_of(deployment, lasting, holder)
-    bearer = BearerSessions(parts.openid, lasting.sessions, outage_grace=deployment.sessions.outage_grace)
+    bearer = BearerSessions(
+        parts.openid,
+        lasting.sessions,
+        issuers=issuers_of(deployment, lasting, holder),
+        outage_grace=deployment.sessions.outage_grace,
+    )
 
     def challenge_address(organization: Organization, _facts: RequestFacts) -> BearerAddress | None:
         address = bearer.challenge_address(organization)

@@ -8,6 +8,7 @@ from proxy.configuration.organization_schema import OrganizationKeys
 from proxy.configuration.provider_schema import ClaimKeys, ProviderKeys
 from proxy.configuration.schema import BindingKeys, ListenKeys, ManagementKeys, Schema
 from proxy.configuration.values import network_prefixes, networks, secret, split_address
+from proxy.model.bearer import BearerSettings
 from proxy.model.binding import BindingSettings
 from proxy.model.deployment import Deployment, Listen, Management, Observability, SessionTuning, Tls, UpstreamTuning
 from proxy.model.organization import (
@@ -144,4 +145,9 @@ def _organization(keys: OrganizationKeys, top: ProviderKeys | None, hosts: Count
         has_sign_in_at_root=keys.upstream_sign_in is not None
         or (provider is not None and provider.protocol is Protocol.WS_FEDERATION),
         inject=keys.browser.inject,
+        bearer=BearerSettings(
+            issuer=keys.bearer.issuer,
+            audiences=tuple(keys.bearer.audiences or ()),
+            accept_id_tokens=keys.bearer.accept_id_tokens,
+        ),
     )

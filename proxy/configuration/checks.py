@@ -6,6 +6,7 @@ from typing import Any, TypeAlias
 
 from pydantic import ValidationError
 
+from proxy.configuration.bearer_checks import bearer_faults
 from proxy.configuration.document import KeyPath
 from proxy.configuration.organization_schema import SystemSettingKeys
 from proxy.configuration.schema import LimitKeys
@@ -87,8 +88,18 @@ def _realms_have_a_protocol(data: dict[str, Any]) -> Iterator[Finding]:
                 yield (*path, key), wrong, "leave it out, or write protocol: ws-federation"
 
 
+def _bearer_tokens_can_be_verified(data: dict[str, Any]) -> Iterator[Finding]:
+    for path, organization in _organizations(data):
+        bearer = organization.get("bearer")
+        if isinstance(bearer, dict):
+            provider = _mapping(organization, "identity_provider") or _mapping(data, "identity_provider")
+            for key, wrong, right in bearer_faults(bearer, provider):
+                yield (*path, "bearer", *([key] if key else [])), wrong, right
+
+
 def _providers_are_encrypted(data: dict[str, Any]) -> Iterator[Finding]:
-    for path, provider in _providers(data):
+    bearers = [((*path, "bearer"), _mapping(each, "bearer")) for path, each in _organizations(data)]
+    for path, provider in [*_providers(data), *bearers]:
         for key in ("issuer", "metadata"):
             value = provider.get(key)
             parts = split_url(value) if isinstance(value, str) else None
@@ -236,6 +247,7 @@ _CHECKS: tuple[Callable[[dict[str, Any]], Iterator[Finding]], ...] = (
     _providers_are_encrypted,
     _providers_have_what_their_protocol_needs,
     _realms_have_a_protocol,
+    _bearer_tokens_can_be_verified,
     _secrets_are_long,
     _places_are_claimed_once,
     _names_are_unique,

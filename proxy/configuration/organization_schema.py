@@ -7,7 +7,16 @@ from pydantic import Field, model_validator
 
 from proxy.configuration.base import Keys
 from proxy.configuration.provider_schema import ProviderKeys
-from proxy.configuration.values import HeaderName, HostName, PathPrefix, RootedPath, Texts, UpstreamOrigins
+from proxy.configuration.values import (
+    Audiences,
+    HeaderName,
+    HostName,
+    PathPrefix,
+    RootedPath,
+    Texts,
+    UpstreamOrigins,
+    Url,
+)
 from proxy.configuration.words import fault
 from proxy.model.organization import HostPolicy, OrganizationKind, SameSite, ScriptPlacement
 from proxy.model.session import ClientKind
@@ -96,6 +105,18 @@ class BrowserKeys(Keys):
     )
 
 
+class BearerKeys(Keys):
+    """Which bearer tokens (`Authorization: Bearer`) an organization accepts."""
+
+    issuer: Url | None = Field(
+        None, description="OpenID Connect issuer whose keys verify them; left out: the identity provider."
+    )
+    audiences: Audiences | None = Field(
+        None, description="Identifiers of the application in tokens; left out: resource, else client_id."
+    )
+    accept_id_tokens: bool = Field(False, description="Id tokens for identity_provider.client_id are accepted too.")
+
+
 class OrganizationKeys(Keys):
     """One CRM instance, portal or other application."""
 
@@ -123,4 +144,5 @@ class OrganizationKeys(Keys):
     claims_to_headers: dict[str, HeaderName] = Field({}, description="Claim type -> header to the upstream.")
     api_paths: list[RootedPath] = Field([], description="Further path prefixes of APIs: 401, never a redirect.")
     allow_encoded_slash: bool = Field(False, description="%2F may stand in a path.")
+    bearer: BearerKeys = Field(BearerKeys(), description="Bearer tokens that are accepted.")
     browser: BrowserKeys = Field(BrowserKeys(), description="What pages are given.")

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from proxy.model.bearer import BearerSettings
 from proxy.model.session import ClientKind
 from proxy.model.settings import ServerSettings, SystemSettings
 from proxy.model.time import Seconds
@@ -96,7 +97,7 @@ class Organization:
     `upstream_sign_in`: the application runs WS-Federation itself at its root. `publishes_metadata`: our federation
     metadata also stand where AD FS looks for CRM's. `has_sign_in_at_root`: WS-Federation may come to its root, ours or
     the application's. `stated`: the settings that the YAML writes out, by their attributes. `inject`: where the page's
-    script goes.
+    script goes. `bearer`: which bearer tokens are accepted.
     """
 
     name: str
@@ -129,6 +130,7 @@ class Organization:
     has_sign_in_at_root: bool = False
     stated: frozenset[str] = field(default=frozenset(), compare=False)
     inject: ScriptPlacement = ScriptPlacement.NONE
+    bearer: BearerSettings = field(default_factory=BearerSettings)
 
     @property
     def cookie_suffix(self) -> str:

@@ -76,6 +76,14 @@ async def test_federation_metadata_and_decryption_keys_are_looked_at(world, tmp_
     assert "decryption_keys" in told
 
 
+async def test_bearer_issuer_is_looked_at(world):
+    one = await world(federated=True, within=False)
+    for issuer, grade in ((one.adfs.state.issuer.url, OK), (f"http://127.0.0.1:{free_port()}/adfs", FAULT)):
+        one.keys["organization"] = {"bearer": {"issuer": issuer, "audiences": "https://crm.contoso.com/"}}
+        grades, told = await graded(load(one.write_configuration(one.port), {}))
+        assert (grades["provider default"], grades["provider contoso, bearer.issuer"]) == (OK, grade), told
+
+
 async def test_sessions_in_memory_are_no_fault_and_are_told(deployment):
     grades, told = await graded(replace(deployment, state="memory:"))
     assert grades["store"] is WARNING
