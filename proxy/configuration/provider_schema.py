@@ -50,4 +50,7 @@ class ProviderKeys(Keys):
     decryption_keys: Texts = Field([], description="WS-Federation: PEM files of private keys with certificates.")
     allow_sha1: bool = Field(False, description="WS-Federation: accept rsa-sha1 signatures.")
     sign_in_host: Authority | None = Field(None, description="One host for all organizations' sign-in responses.")
+    trust_unverified_email: bool | None = Field(
+        None, description="OpenID Connect: addresses count where the provider does not state email_verified."
+    )
     refresh: Switch = Field("off", description="OpenID Connect: renew sessions silently with refresh tokens.")

@@ -89,7 +89,8 @@ class IdentityProvider:
     method asked for where credentials are owed; `wreply`: sent in place of our own address; `decryption_keys`: PEM
     files of private keys, each with its certificate if that is to be published; `allow_sha1`: rsa-sha1 signatures too.
     `sign_in_host`: `auth.contoso.com[:port]`, the one host that takes the provider's answers for all organizations.
-    `refresh`: renew sessions with refresh tokens where custom session timeouts are off.
+    `refresh`: renew sessions with refresh tokens where custom session timeouts are off. `trust_unverified_email`: an
+    address counts where an OpenID provider other than AD FS does not state `email_verified`; None: not decided.
     """
 
     name: str
@@ -115,6 +116,7 @@ class IdentityProvider:
     allow_sha1: bool = False
     sign_in_host: str | None = None
     refresh: bool = False
+    trust_unverified_email: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,7 +79,8 @@ class BearerSessions:
         provider = self._providers.get(organization.identity_provider)
         if provider is None:
             raise TokenRefused("no_bearer_here", "the organization's provider speaks WS-Federation alone")
-        verified = verified_token(await provider.access_claims(token, now), provider.settings)
+        claims = await provider.access_claims(token, now)
+        verified = verified_token(claims, provider.settings, vouches_for_addresses=provider.vouches_for_addresses)
         kind = client_kind(organization.exempt_clients, verified.client_id, "", "", bearer=True)
         return Session(
             reference=None,

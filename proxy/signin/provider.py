@@ -85,6 +85,16 @@ class Provider:
         """The metadata if they were fetched before; asks nobody."""
         return self._metadata
 
+    @property
+    def vouches_for_addresses(self) -> bool:
+        """True where e-mail addresses count although the provider does not state that they are verified.
+
+        AD FS takes them from the directory and never states it; it is known by the `access_token_issuer` of its
+        discovery document, which must have been fetched.
+        """
+        is_ad_fs = self._metadata is not None and self._metadata.access_token_issuer is not None
+        return is_ad_fs or self.settings.trust_unverified_email is True
+
     async def metadata(self) -> ProviderMetadata:
         """The discovery document, fetched every 12 hours; the last good one is kept while that fails.
 
@@ -179,11 +189,13 @@ class Provider:
         )
         claims = await self._with_keys(lambda keys: verify_id_token(response.id_token, keys, expected, now))
         if self.settings.resource is None:
-            return verified_token(claims, self.settings)
+            return verified_token(claims, self.settings, vouches_for_addresses=self.vouches_for_addresses)
         if response.access_token is None:
             raise ProviderMisconfigured("a resource was asked for, and no access token came")
         access = await self.access_claims(response.access_token, now)
-        return verified_token(claims, self.settings, access_claims=access)
+        return verified_token(
+            claims, self.settings, access_claims=access, vouches_for_addresses=self.vouches_for_addresses
+        )
 
     async def access_claims(self, token: str, now: Instant) -> dict[str, object]:
         """The claims of an access token for us. Raises TokenRefused, ProviderUnavailable, ProviderMisconfigured."""
