@@ -132,6 +132,7 @@ def _offset(cursor: str) -> int:
 
 
 def _folded(text: str) -> str:
+    # A search may find too many: acts compare exactly, by `Summary.is_of`.
     return " ".join(text.casefold().split())[:_LONGEST_TERM]
 
 
