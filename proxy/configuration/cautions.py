@@ -65,6 +65,18 @@ def _addresses_are_verified(deployment: Deployment) -> Iterator[Caution]:
             yield (*path, "claim"), wrong, right
 
 
+def _names_are_verified(deployment: Deployment) -> Iterator[Caution]:
+    """UPNs taken from the claim `email`, where the provider may not say that it verified any."""
+    for index, organization in enumerate(deployment.organizations):
+        provider = deployment.provider(organization.identity_provider)
+        if "email" in provider.claims.upn and _may_not_verify(provider):
+            wrong = (
+                f"takes UPNs from the claim email of {provider.name}, and they count only if it states email_verified: "
+                "true; other users are known by sub"
+            )
+            yield ("organizations", index), wrong, "fix: write trust_unverified_email at the provider, true or false"
+
+
 def _may_not_verify(provider: IdentityProvider) -> bool:
     """Return True for an OpenID provider other than AD FS (its issuer ends in /adfs) if nobody decided to trust it."""
     is_ad_fs = provider.issuer.rstrip("/").endswith("/adfs")
@@ -75,4 +87,5 @@ _CHECKS: tuple[Callable[[Deployment], Iterator[Caution]], ...] = (
     _anonymous_is_not_everything,
     _user_agents_are_a_client_s_own,
     _addresses_are_verified,
+    _names_are_verified,
 )

@@ -57,3 +57,11 @@ def test_trust_in_addresses_has_no_meaning_for_ws_federation(faults, good):
     assert faults(head + federated + tail) == []
     found = faults(head + federated + "  trust_unverified_email: true\n" + tail)
     assert any("trust_unverified_email: has no meaning for ws-federation" in each for each in found)
+
+
+def test_upns_from_addresses_are_warned_of_where_nobody_vouches(warnings, good):
+    mapped = f"{ENTITLED}  claims: {{upn: [upn, email]}}\n"
+    (found,) = warnings(good.replace(*OKTA).replace(ENTITLED, mapped))
+    assert "organizations[0]: takes UPNs from the claim email of default" in found
+    assert warnings(good.replace(*OKTA).replace(ENTITLED, f"{mapped}  trust_unverified_email: true\n")) == []
+    assert warnings(good.replace(ENTITLED, mapped)) == []
