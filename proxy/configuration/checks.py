@@ -61,7 +61,7 @@ _FOREIGN = {
     "oidc": ("metadata", "realm", "home_realm", "wauth", "wreply", "decryption_keys", "allow_sha1"),
     "ws-federation": (
         *("issuer", "client_id", "client_secret", "client_authentication", "resource", "scopes", "response_mode"),
-        *("refresh", "id_token_algorithms"),
+        *("refresh", "id_token_algorithms", "trust_unverified_email"),
     ),
 }
 
@@ -240,6 +240,11 @@ def _providers_have_names(data: dict[str, Any]) -> Iterator[Finding]:
             yield (*path, "identity_provider"), wrong, "give it a name of its own"
         if own:
             seen.add(name)
+    for path, provider in _providers(data):
+        name = str(provider.get("name", "default"))
+        if any(name.startswith((f"{other}|", f"{other} ")) for other in seen):
+            wrong = "begins with the name of another one, so their users and sign-outs could be taken for each other"
+            yield (*path, "name"), wrong, "fix: write a name without | and blanks, such as partners"
 
 
 _CHECKS: tuple[Callable[[dict[str, Any]], Iterator[Finding]], ...] = (

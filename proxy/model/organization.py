@@ -25,15 +25,20 @@ class SameSite(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AccessRule:
-    """One rule a principal must meet. `values`: any one of them suffices; empty: the claim must merely be there.
+    """One rule that a principal must meet. An organization's rules must all hold.
 
-    `claim` is a claim type, or `group`, `role`, `upn`, `email` for the principal's own lists. An organization's rules
-    must all hold. `paths`: path prefixes the rule is for; empty: every path.
+    Attributes:
+        claim: A claim type, or `group`, `role`, `upn`, `email` for the principal's own lists.
+        values: Any one of them suffices; empty: the claim must be there. `*@contoso.com` stands for every UPN or
+            address of that domain, and only for `upn` and `email`.
+        paths: Path prefixes the rule is for; empty: every path.
+        provider: Name of the identity provider whose principals can meet the rule; nobody else's can.
     """
 
     claim: str
     values: tuple[str, ...] = ()
     paths: tuple[str, ...] = ()
+    provider: str = ""
 
 
 @dataclass(frozen=True, slots=True)

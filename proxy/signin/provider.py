@@ -185,12 +185,13 @@ class Provider:
         expected = id_token_of(self.settings, metadata, nonce, access_token=response.access_token, refreshed=refreshed)
         source = TokenSource.TOKEN_ENDPOINT
         claims = await self._with_keys(lambda keys: verify_id_token(response.id_token, keys, expected, now), source)
+        vouches = metadata.vouches_for_addresses(self.settings)
         if self.settings.resource is None:
-            return verified_token(claims, self.settings)
+            return verified_token(claims, self.settings, vouches_for_addresses=vouches)
         if response.access_token is None:
             raise ProviderMisconfigured("a resource was asked for, and no access token came")
         access = await self.access_claims(response.access_token, now)
-        return verified_token(claims, self.settings, access_claims=access)
+        return verified_token(claims, self.settings, access_claims=access, vouches_for_addresses=vouches)
 
     async def access_claims(self, token: str, now: Instant) -> dict[str, object]:
         """Return the claims of an access token that the token endpoint itself returned.
@@ -206,11 +207,13 @@ class Provider:
 
         Raises TokenRefused, ProviderUnavailable, ProviderMisconfigured.
         """
-        expected = bearer_token_of(self.settings, await self.metadata(), bearer)
+        metadata = await self.metadata()
+        expected = bearer_token_of(self.settings, metadata, bearer)
         claims = await self._with_keys(
             lambda keys: verify_bearer_token(token, keys, expected, now), TokenSource.ANYBODY
         )
-        return verified_token(claims, self.settings)
+        vouches = metadata.vouches_for_addresses(self.settings)
+        return verified_token(claims, self.settings, vouches_for_addresses=vouches)
 
     async def logout_token(self, token: str, now: Instant) -> LogoutToken:
         """Return the contents of a logout token of this provider for the proxy. Raises as `bearer_token` does."""

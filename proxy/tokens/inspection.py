@@ -110,7 +110,7 @@ def as_id_token(text: str, settings: IdentityProvider, metadata: ProviderMetadat
     def accept(token: str, keys: KeySet, now: Instant) -> None:
         claims = verify_id_token(token, keys, expected, now)
         if settings.resource is None:
-            verified_token(claims, settings)
+            verified_token(claims, settings, vouches_for_addresses=metadata.vouches_for_addresses(settings))
 
     return JwtCase("id token", expected, ID_TOKEN_RULES, accept, (*unknown, _LOGIN))
 
@@ -122,7 +122,8 @@ def as_bearer_token(
     expected = bearer_token_of(settings, metadata, bearer)
 
     def accept(token: str, keys: KeySet, now: Instant) -> None:
-        verified_token(verify_bearer_token(token, keys, expected, now), settings)
+        claims = verify_bearer_token(token, keys, expected, now)
+        verified_token(claims, settings, vouches_for_addresses=metadata.vouches_for_addresses(settings))
 
     unknown = (("sign-outs", "only the store knows whether its user has signed out or was revoked since"),)
     return JwtCase("bearer token", expected, BEARER_RULES, accept, unknown)

@@ -230,15 +230,19 @@ ASSERTIONS = {
     "own recipient": (recipient(f"{CRM}.claims/wsfed"), saml.signing_key, True),
     "nobody": (("alice@contoso.com", ""), saml.signing_key, False),
 }
-BY_VERSION = [(name, version) for name in ASSERTIONS for version in (SAML11, SAML20)]
+# SAML 1.1 has no recipient.
+BY_VERSION = [
+    (name, version)
+    for name in ASSERTIONS
+    for version in (SAML11, SAML20)
+    if "recipient" not in name or version == SAML20
+]
 
 
 @pytest.mark.parametrize(("name", "version"), BY_VERSION)
 async def test_wresult_is_told_as_the_sign_in_takes_it(inspected, tmp_path, clock, name, version):
     (old, new), key, accepted = ASSERTIONS[name] if ASSERTIONS[name][0] else (("", ""), *ASSERTIONS[name][1:])
     text = saml.as_text(saml.assertion(version)).replace("<NameID>alice@contoso.com</NameID>", "")
-    if old and old not in text:
-        pytest.skip("SAML 1.1 has no recipient")
     changed = saml.etree.fromstring(text.replace(old, new) if old else text)
     wresult = saml.as_text(saml.response(saml.signed(changed, key())))
     metadata = tmp_path / "metadata.xml"
