@@ -1,11 +1,13 @@
 """From a file to a `Deployment`, or to every fault there is."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from proxy.configuration.build import deployment_of
+from proxy.configuration.cautions import cautions
 from proxy.configuration.checks import dangers
 from proxy.configuration.document import read
 from proxy.configuration.schema import Schema
@@ -31,7 +33,8 @@ def load(path: Path, environment: Mapping[str, str]) -> Deployment:
         faults += [document.fault(*found) for found in (*dangers(document.data), *unsupported(document.data))]
     if faults or schema is None:
         raise ConfigurationError(_one_a_place(faults))
-    return deployment_of(schema, document.sources)
+    deployment = deployment_of(schema, document.sources)
+    return replace(deployment, warnings=tuple(sorted(document.fault(*found) for found in cautions(deployment))))
 
 
 def _one_a_place(faults: list[Fault]) -> tuple[Fault, ...]:
