@@ -12,6 +12,7 @@ from enum import StrEnum
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from proxy.app.addresses import redirect_uri
 from proxy.app.doctor_network import DatesSeen, look_at_provider, look_at_upstream, talking
 from proxy.app.trust import Trust
 from proxy.errors import CannotStart, ProviderError, StoreUnavailable
@@ -52,7 +53,12 @@ class Finding:
 
 async def examined(deployment: Deployment, clock: Callable[[], Instant]) -> tuple[Finding, ...]:
     """Every finding, in the order in which one would look: our own files first, then whom we talk to."""
-    own = [*_files(deployment), *_secrets(deployment), *_listener(deployment, clock())]
+    own = [
+        *_files(deployment),
+        *_secrets(deployment),
+        *_listener(deployment, clock()),
+        *_administration(deployment),
+    ]
     try:
         trust = Trust()
         trust.towards(deployment.ca_file)
@@ -125,10 +131,20 @@ def _listener(deployment: Deployment, now: Instant) -> Iterable[Finding]:
         yield _fault("certificate", error)
         return
     yield _validity(pair, now)
-    hosts = {host for organization in deployment.organizations for host in organization.hosts}
+    hosts = {host for site in deployment.sites for host in site.hosts}
     if missing := sorted(host for host in hosts if not pair.is_for(host)):
-        right = "a certificate whose subjectAltName has every host of organizations"
+        right = "a certificate whose subjectAltName has every host of organizations and of administration"
         yield Finding("certificate", Grade.FAULT, f"{listen.tls.certificate} is not for {', '.join(missing)}", right)
+
+
+def _administration(deployment: Deployment) -> Iterable[Finding]:
+    site = deployment.administration
+    if site is not None:
+        said = f"{deployment.origin(site.hosts[0])}; redirect URI: {redirect_uri(deployment, site)}"
+        yield Finding("administration", Grade.OK, said)
+    for warning in deployment.warnings:
+        if warning.key.startswith("administrat"):
+            yield Finding("administration", Grade.WARNING, warning.wrong, warning.right.removeprefix("fix: "))
 
 
 def _validity(pair: LoadedPair, now: Instant) -> Finding:

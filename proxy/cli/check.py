@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from proxy.app.addresses import redirect_uri
 from proxy.cli.output import complain, config_option, load_or_exit
 
 
@@ -20,4 +21,7 @@ def check(config: Path) -> None:
     names = ", ".join(organization.name for organization in deployment.organizations)
     issuers = ", ".join(provider.issuer or str(provider.metadata) for provider in deployment.identity_providers)
     store = deployment.state.partition(":")[0]
+    if (site := deployment.administration) is not None:
+        where = f"{deployment.origin(site.hosts[0])}{deployment.listen.prefix}/admin/"
+        click.echo(f"Administration: {where}. Redirect URI to register: {redirect_uri(deployment, site)}")
     click.echo(f"{config}: good. Organizations: {names}. Identity provider: {issuers}. Sessions in: {store}.")

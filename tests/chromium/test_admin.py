@@ -15,9 +15,9 @@ async def station(world, page):
 
     async def make(name: str, account: str = "admin", **keys):
         one = await world(**live(**keys))
-        await page.goto(one.url(f"/.claims/admin/{name}"))
+        await page.goto(one.admin_url(f"/.claims/admin/{name}"))
         await sign_in(page, account)
-        await page.wait_for_url(one.url(f"/.claims/admin/{name}"))
+        await page.wait_for_url(one.admin_url(f"/.claims/admin/{name}"))
         return one
 
     return make
@@ -43,7 +43,7 @@ async def test_a_shorter_limit_is_previewed_saved_and_ends_a_session_elsewhere(
     await page.get_by_text("Saved as revision 1. 1 session ended.").wait_for()
     answer = await other.request.get(one.url("/api/data/v9.2/WhoAmI"), headers={"Accept": "application/json"})
     assert (answer.status, (await answer.json())["error"]) == (401, "inactivity_timeout")
-    await page.goto(one.url("/.claims/admin/history"))
+    await page.goto(one.admin_url("/.claims/admin/history"))
     await page.get_by_text("inactivitytimeoutinmins of contoso: the configuration's value → 6").wait_for()
     await screenshot(page, "admin-2-history")
     await page.get_by_role("button", name="Go back to the configuration file").click()
@@ -80,7 +80,7 @@ async def test_old_credentials_lead_to_the_sign_in_and_back(station, page, clock
     await page.get_by_role("button", name="Save").click()
     await page.get_by_role("link", name="Sign in again").click()
     await sign_in(page, "admin")
-    await page.wait_for_url(one.url("/.claims/admin/general"))
+    await page.wait_for_url(one.admin_url("/.claims/admin/general"))
     await page.get_by_label("Enter maximum session length").fill("90")
     await page.get_by_role("button", name="Save").click()
     await page.get_by_text("Saved as revision 1").wait_for()

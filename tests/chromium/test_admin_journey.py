@@ -21,7 +21,7 @@ async def general(world, page):
 
     async def make(**keys):
         one = await world(**several(**keys))
-        await page.goto(one.url("/.claims/admin/general"))
+        await page.goto(one.admin_url("/.claims/admin/general"))
         await sign_in(page, "admin")
         await page.get_by_label(LENGTH).wait_for()
         return one
@@ -81,7 +81,7 @@ async def test_of_two_administrators_the_second_sees_what_changed_and_keeps_what
 ):
     one = await general()
     await page.get_by_label(REMINDER).fill("10")
-    await browser.sign_in(one.url("/main.aspx"), "admin")
+    await browser.sign_in(one.admin_url("/"), "admin")
     desk = Desk(one, browser)
     desk.token = (await desk.ask("me")).json()["token"]
     assert (await desk.change(("contoso", "sessiontimeoutinmins", 90))).status == 200
