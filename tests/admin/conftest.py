@@ -39,7 +39,13 @@ class Desk:
 def live(**keys):
     """Keys of a configuration with live settings and administrators at a host of their own, limits of 480 and 30."""
     administration = {"administration": {"host": "admin.localhost"}}
-    return {"settings": {"source": "live"}, "administrators": ADMINISTRATORS, **administration, **custom(480, 30), **keys}
+    return {
+        "settings": {"source": "live"},
+        "administrators": ADMINISTRATORS,
+        **administration,
+        **custom(480, 30),
+        **keys,
+    }
 
 
 def several(**keys):

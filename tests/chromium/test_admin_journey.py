@@ -6,6 +6,7 @@ import pytest
 from playwright.async_api import expect
 
 from admin.conftest import Desk, several
+from chromium.test_admin import sixteen_minutes
 from chromium.test_demo import sign_in
 from support.axe import is_accessible
 from support.watched import screen
@@ -108,8 +109,7 @@ async def test_half_a_minute_is_no_value(general, page):
 
 
 async def test_credentials_that_are_too_old_are_told_before_anything_is_filled_in(general, page, clock):
-    await general()
-    clock.advance(16 * MINUTE)
+    await sixteen_minutes(await general(), page, clock)
     await page.reload()
     await expect(page.get_by_role("alert")).to_contain_text("needs credentials of the last 15 minutes")
     await expect(page.get_by_label(LENGTH)).to_be_visible()

@@ -32,7 +32,15 @@ async def test_the_api_keeps_to_its_description(world, browser, tmp_path):
         "X-Claims-Token": token,
     }
     command = [str(Path(sys.executable).with_name("schemathesis")), "run", str(schema), "--url"]
-    command += [one.admin_url("/.claims/admin/api"), "--exclude-checks", _NOT_FOR_US, "--max-examples", "15", "--seed", "1"]
+    command += [
+        one.admin_url("/.claims/admin/api"),
+        "--exclude-checks",
+        _NOT_FOR_US,
+        "--max-examples",
+        "15",
+        "--seed",
+        "1",
+    ]
     command += ["--continue-on-failure", "--phases", "examples,coverage,fuzzing", "--warnings", "off"]
     for name, value in headers.items():
         command += ["-H", f"{name}: {value}"]
