@@ -15,7 +15,7 @@ LOGIN_SLOTS = 5
 """Sign-ins that one browser may have under way."""
 
 _OURS = re.compile(
-    r"(?:__Host-)?claims-(?:session|nonce|device|cleanup|held|loop|login)(?:-[a-z0-9-]+)?\Z", re.IGNORECASE
+    r"(?:__Host-)?claims-(?:session|nonce|device|change|cleanup|held|loop|login)(?:-[a-z0-9-]+)?\Z", re.IGNORECASE
 )
 # RFC 6265, section 4.1.1: what a cookie's value may hold; ours are base64url and dots.
 _VALUE = re.compile(r"[!#-+\--:<-\[\]-~]*\Z")
@@ -31,6 +31,7 @@ class CookieNames:
     cleanup: str
     held: str
     loop: str
+    change: str
     login_prefix: str
 
     def logins(self) -> tuple[str, ...]:
@@ -49,6 +50,7 @@ def cookie_names(suffix: str, *, secure: bool) -> CookieNames:
         cleanup=f"{prefix}cleanup{suffix}",
         held=f"{prefix}held{suffix}",
         loop=f"{prefix}loop{suffix}",
+        change=f"{prefix}change{suffix}",
         login_prefix=f"{prefix}login-",
     )
 

@@ -17,10 +17,10 @@ _NOT_FOR_US = "positive_data_acceptance"
 
 async def test_the_api_keeps_to_its_description(world, browser, tmp_path):
     one = await world(**live())
-    await browser.sign_in(one.url("/main.aspx"), "admin")
+    await browser.sign_in(one.admin_url("/"), "admin")
     desk = Desk(one, browser)
     token = (await desk.ask("me")).json()["token"]
-    described = await browser.fetch(one.url("/.claims/admin/openapi.json"))
+    described = await browser.fetch(one.admin_url("/.claims/admin/openapi.json"))
     # The cookie comes with every request, by its name over plain http: leaving it out is not for this to try.
     description = described.json()
     del description["security"]
@@ -28,11 +28,19 @@ async def test_the_api_keeps_to_its_description(world, browser, tmp_path):
     schema.write_text(json.dumps(description))
     headers = {
         "Cookie": f"claims-session={browser.cookie('claims-session')}",
-        "Origin": one.url(""),
+        "Origin": one.admin_url(""),
         "X-Claims-Token": token,
     }
     command = [str(Path(sys.executable).with_name("schemathesis")), "run", str(schema), "--url"]
-    command += [one.url("/.claims/admin/api"), "--exclude-checks", _NOT_FOR_US, "--max-examples", "15", "--seed", "1"]
+    command += [
+        one.admin_url("/.claims/admin/api"),
+        "--exclude-checks",
+        _NOT_FOR_US,
+        "--max-examples",
+        "15",
+        "--seed",
+        "1",
+    ]
     command += ["--continue-on-failure", "--phases", "examples,coverage,fuzzing", "--warnings", "off"]
     for name, value in headers.items():
         command += ["-H", f"{name}: {value}"]
