@@ -5,5 +5,5 @@ that say what a rule comes to; leaves what a setting may be to `settings` and wh
 
 words, views      what administrators are shown, as plain values
 acts, changes     what they do, by page and by command alike; changes by their names in the API
-visitor, pending  who may change something: fresh credentials at a host of their own, a sign-in for each change elsewhere
+visitor, pending  who may change something: fresh credentials at their own host, a sign-in for each change elsewhere
 """
