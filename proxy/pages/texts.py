@@ -215,8 +215,8 @@ ENGLISH = Catalogue(
         Page.CHANGE_MADE: PageText(
             "Your change was made",
             "You signed in and confirmed this change.",
-            "If you did not request it, undo it on the History page and report it: a script of the application on this "
-            "address can request changes in your name.",
+            "If you did not request it, report it, and go back to earlier settings on the History page. A script of "
+            "the application on this address can request changes in your name.",
         ),
         Page.CHANGE_NOT_MADE: PageText(
             "Your change was not made",

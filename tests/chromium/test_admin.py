@@ -1,10 +1,12 @@
 """The administrators' pages in a real browser, looked at and driven as an administrator would."""
 
 import pytest
+from playwright.async_api import expect
 
 from admin.conftest import live
 from chromium.test_demo import sign_in
 from support.axe import is_accessible
+from support.watched import screen
 
 MINUTE = 60.0
 
@@ -92,6 +94,20 @@ async def test_old_credentials_lead_to_the_sign_in_and_back(station, page, clock
     await page.get_by_label("Enter maximum session length").fill("90")
     await page.get_by_role("button", name="Save").click()
     await page.get_by_text("Saved as revision 1").wait_for()
+
+
+async def test_inactivity_is_warned_of_before_it_ends_a_session_at_the_own_host(station, page, clock, screenshot):
+    one = await station("general")
+    clock.advance(14 * MINUTE)
+    one.proxy._lasting.announcements.changed()  # has the page ask how long its session lasts
+    warning = screen(page)
+    await expect(warning).to_contain_text("Are you still there?")
+    await screenshot(page, "admin-12-warning")
+    async with page.expect_response(one.admin_url("/.claims/activity")):
+        await warning.get_by_role("button").first.click()
+    await expect(warning).to_have_count(0)
+    clock.advance(2 * MINUTE)
+    assert await page.evaluate("async () => (await fetch('/.claims/admin/api/me')).status") == 200
 
 
 async def test_a_session_is_found_and_signed_out(station, page, chromium, screenshot):
