@@ -99,6 +99,7 @@ class Api:
     async def _me(self, visitor: Visitor) -> Any:
         principal = visitor.session.principal
         return {
+            "user": principal.user,
             "name": principal.name,
             "upn": principal.upn,
             "token": visitor.token,

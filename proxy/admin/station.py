@@ -89,8 +89,9 @@ class AdminStation:
         self._audit.record(
             AuditEvent.REFUSED,
             organization=organization.name,
-            principal=session.principal.upn or session.principal.name,
+            principal=session.principal.user,
             reason="no_access",
+            display_name=session.principal.display_name,
             client_address=facts.client_address,
             method=facts.method,
             path=facts.path,

@@ -119,6 +119,8 @@ def session_row(summary: Summary, deployment: Deployment, now: Instant) -> dict[
     row: dict[str, Any] = {
         "id": f"{summary.reference.tag}:{summary.reference.id_hash}",
         "organization": summary.organization,
+        "user": summary.user,
+        "provider": summary.provider,
         "name": summary.name,
         "upn": summary.upn,
         "client": str(summary.client_kind),

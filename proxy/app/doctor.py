@@ -6,7 +6,7 @@ No finding holds a secret: addresses are told by host and port, files by their p
 import asyncio
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -19,7 +19,9 @@ from proxy.gateway.certificates import LoadedPair, load_pair
 from proxy.model.deployment import Deployment
 from proxy.model.organization import Organization
 from proxy.model.provider import IdentityProvider
+from proxy.model.redirect_uri import redirect_uris
 from proxy.model.time import Instant, Seconds
+from proxy.signin.bearer import bearer_provider
 from proxy.store.examination import Examined, examine
 
 _DAY: Seconds = 86_400.0
@@ -52,7 +54,7 @@ class Finding:
 
 async def examined(deployment: Deployment, clock: Callable[[], Instant]) -> tuple[Finding, ...]:
     """Every finding, in the order in which one would look: our own files first, then whom we talk to."""
-    own = [*_files(deployment), *_secrets(deployment), *_listener(deployment, clock())]
+    own = [*_files(deployment), *_secrets(deployment), *_listener(deployment, clock()), *_redirects(deployment)]
     try:
         trust = Trust()
         trust.towards(deployment.ca_file)
@@ -62,6 +64,7 @@ async def examined(deployment: Deployment, clock: Callable[[], Instant]) -> tupl
     others = await asyncio.gather(
         _store(deployment),
         *(_provider(deployment, each, trust, clock) for each in deployment.identity_providers),
+        *(_provider(deployment, each, trust, clock) for each in _bearer_issuers(deployment)),
         *(_upstream(deployment, *each, trust) for each in _addresses(deployment)),
     )
     return (*own, *(finding for several in others for finding in several))
@@ -129,6 +132,12 @@ def _listener(deployment: Deployment, now: Instant) -> Iterable[Finding]:
     if missing := sorted(host for host in hosts if not pair.is_for(host)):
         right = "a certificate whose subjectAltName has every host of organizations"
         yield Finding("certificate", Grade.FAULT, f"{listen.tls.certificate} is not for {', '.join(missing)}", right)
+
+
+def _redirects(deployment: Deployment) -> Iterable[Finding]:
+    for provider, uris in redirect_uris(deployment).items():
+        said = f"register exactly these at the provider, without wildcards: {', '.join(uris)}"
+        yield Finding(f"redirect URIs {provider}", Grade.OK, said)
 
 
 def _validity(pair: LoadedPair, now: Instant) -> Finding:
@@ -200,6 +209,16 @@ async def _provider(
         right = "an issuer or metadata address that answers from here, by a CA that the system or ca_file knows"
         return (Finding(check, Grade.FAULT, str(error) or "no answer in time", right), *_skew(check, dates))
     return (Finding(check, Grade.OK, said), *_skew(check, dates))
+
+
+def _bearer_issuers(deployment: Deployment) -> Iterable[IdentityProvider]:
+    """Yield the issuers that verify bearer tokens only, named after their organizations."""
+    known = {each.name: each for each in deployment.identity_providers}
+    for organization in deployment.organizations:
+        settings = known[organization.identity_provider]
+        issuer = bearer_provider(settings, organization.bearer)
+        if issuer is not None and issuer != settings:
+            yield replace(issuer, name=f"{organization.name}, bearer.issuer")
 
 
 def _skew(check: str, dates: DatesSeen) -> Iterable[Finding]:

@@ -1,7 +1,6 @@
 """One configuration as a gateway: every part made or taken over, and wired."""
 
 import contextlib
-import re
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from functools import partial
 from proxy.app.administration import administration
 from proxy.app.health import checks_of
 from proxy.app.in_pages import in_pages
-from proxy.app.neighbours import audit_of, pools_of, providers_of
+from proxy.app.neighbours import audit_of, issuers_of, pools_of, providers_of
 from proxy.app.parts import Lasting, Parts
 from proxy.app.signing_in import signing_in
 from proxy.browser.injection import Injection
@@ -19,6 +18,7 @@ from proxy.gateway.ports import BearerAddress
 from proxy.gateway.upstream import Upstream
 from proxy.model.deployment import Deployment
 from proxy.model.organization import Organization
+from proxy.model.redirect_uri import host_of
 from proxy.model.request import RequestFacts
 from proxy.model.time import Instant, Seconds
 from proxy.observability.metrics import Metrics
@@ -68,7 +68,12 @@ def wire(deployment: Deployment, lasting: Lasting, holder: contextlib.AsyncExitS
     parts = _parts(deployment, lasting, holder)
     sign_in, browser = signing_in(parts), in_pages(parts)
     pools = pools_of(deployment, lasting, holder)
-    bearer = BearerSessions(parts.openid, lasting.sessions, outage_grace=deployment.sessions.outage_grace)
+    bearer = BearerSessions(
+        parts.openid,
+        lasting.sessions,
+        issuers=issuers_of(deployment, lasting, holder),
+        outage_grace=deployment.sessions.outage_grace,
+    )
 
     def challenge_address(organization: Organization, _facts: RequestFacts) -> BearerAddress | None:
         address = bearer.challenge_address(organization)
@@ -135,4 +140,4 @@ def _parts(deployment: Deployment, lasting: Lasting, holder: contextlib.AsyncExi
 def _sign_in_hosts(deployment: Deployment) -> tuple[str, ...]:
     """The hosts, without port, that take answers for all organizations."""
     named = (settings.sign_in_host for settings in deployment.identity_providers)
-    return tuple(re.sub(r":[0-9]+\Z", "", host) for host in named if host)
+    return tuple(host_of(host) for host in named if host)

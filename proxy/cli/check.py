@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from proxy.cli.output import complain, config_option, load_or_exit
+from proxy.model.redirect_uri import redirect_uris
 
 
 @click.command()
@@ -21,3 +22,5 @@ def check(config: Path) -> None:
     issuers = ", ".join(provider.issuer or str(provider.metadata) for provider in deployment.identity_providers)
     store = deployment.state.partition(":")[0]
     click.echo(f"{config}: good. Organizations: {names}. Identity provider: {issuers}. Sessions in: {store}.")
+    for provider, uris in redirect_uris(deployment).items():
+        click.echo(f"Redirect URIs to register at {provider}, exactly and without wildcards: {', '.join(uris)}")

@@ -6,6 +6,7 @@ from typing import Any, TypeAlias
 
 from pydantic import ValidationError
 
+from proxy.configuration.bearer_checks import bearer_faults
 from proxy.configuration.document import KeyPath
 from proxy.configuration.organization_schema import SystemSettingKeys
 from proxy.configuration.schema import LimitKeys
@@ -60,7 +61,7 @@ _FOREIGN = {
     "oidc": ("metadata", "realm", "home_realm", "wauth", "wreply", "decryption_keys", "allow_sha1"),
     "ws-federation": (
         *("issuer", "client_id", "client_secret", "client_authentication", "resource", "scopes", "response_mode"),
-        "refresh",
+        *("refresh", "id_token_algorithms", "trust_unverified_email"),
     ),
 }
 
@@ -87,8 +88,18 @@ def _realms_have_a_protocol(data: dict[str, Any]) -> Iterator[Finding]:
                 yield (*path, key), wrong, "leave it out, or write protocol: ws-federation"
 
 
+def _bearer_tokens_can_be_verified(data: dict[str, Any]) -> Iterator[Finding]:
+    for path, organization in _organizations(data):
+        bearer = organization.get("bearer")
+        if isinstance(bearer, dict):
+            provider = _mapping(organization, "identity_provider") or _mapping(data, "identity_provider")
+            for key, wrong, right in bearer_faults(bearer, provider):
+                yield (*path, "bearer", *([key] if key else [])), wrong, right
+
+
 def _providers_are_encrypted(data: dict[str, Any]) -> Iterator[Finding]:
-    for path, provider in _providers(data):
+    bearers = [((*path, "bearer"), _mapping(each, "bearer")) for path, each in _organizations(data)]
+    for path, provider in [*_providers(data), *bearers]:
         for key in ("issuer", "metadata"):
             value = provider.get(key)
             parts = split_url(value) if isinstance(value, str) else None
@@ -229,6 +240,11 @@ def _providers_have_names(data: dict[str, Any]) -> Iterator[Finding]:
             yield (*path, "identity_provider"), wrong, "give it a name of its own"
         if own:
             seen.add(name)
+    for path, provider in _providers(data):
+        name = str(provider.get("name", "default"))
+        if any(name.startswith((f"{other}|", f"{other} ")) for other in seen):
+            wrong = "begins with the name of another one, so their users and sign-outs could be taken for each other"
+            yield (*path, "name"), wrong, "fix: write a name without | and blanks, such as partners"
 
 
 _CHECKS: tuple[Callable[[dict[str, Any]], Iterator[Finding]], ...] = (
@@ -236,6 +252,7 @@ _CHECKS: tuple[Callable[[dict[str, Any]], Iterator[Finding]], ...] = (
     _providers_are_encrypted,
     _providers_have_what_their_protocol_needs,
     _realms_have_a_protocol,
+    _bearer_tokens_can_be_verified,
     _secrets_are_long,
     _places_are_claimed_once,
     _names_are_unique,

@@ -10,6 +10,8 @@ from proxy.configuration.build import deployment_of
 from proxy.configuration.cautions import cautions
 from proxy.configuration.checks import dangers
 from proxy.configuration.document import read
+from proxy.configuration.redirects import redirect_faults
+from proxy.configuration.rules import rule_dangers
 from proxy.configuration.schema import Schema
 from proxy.configuration.unsupported import unsupported
 from proxy.configuration.words import faults_of
@@ -30,7 +32,8 @@ def load(path: Path, environment: Mapping[str, str]) -> Deployment:
             schema = Schema.model_validate(document.data)
         except ValidationError as error:
             faults += faults_of(error, document, Schema)
-        faults += [document.fault(*found) for found in (*dangers(document.data), *unsupported(document.data))]
+        checks = (dangers, rule_dangers, redirect_faults, unsupported)
+        faults += [document.fault(*found) for check in checks for found in check(document.data)]
     if faults or schema is None:
         raise ConfigurationError(_one_a_place(faults))
     deployment = deployment_of(schema, document.sources)

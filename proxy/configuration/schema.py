@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from proxy.configuration.base import Keys
-from proxy.configuration.organization_schema import OrganizationKeys
+from proxy.configuration.organization_schema import VALUES, OrganizationKeys
 from proxy.configuration.provider_schema import ProviderKeys
 from proxy.configuration.values import (
     Address,
@@ -134,7 +134,10 @@ class AdministratorKeys(Keys):
     """Who may use the admin pages: one that meets any of these rules."""
 
     claim: str = Field(min_length=1, description="A claim type, or group, role, upn, email.")
-    values: Texts = Field([], description="Any one suffices; none: the claim must merely be there.")
+    values: Texts = Field([], description=VALUES)
+    provider: str | None = Field(
+        None, min_length=1, description="The provider whose users the rule is for; left out: the top-level one."
+    )
 
 
 class Schema(Keys):

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from proxy.model.bearer import BearerSettings
 from proxy.model.session import ClientKind
 from proxy.model.settings import ServerSettings, SystemSettings
 from proxy.model.time import Seconds
@@ -24,15 +25,20 @@ class SameSite(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AccessRule:
-    """One rule a principal must meet. `values`: any one of them suffices; empty: the claim must merely be there.
+    """One rule that a principal must meet. An organization's rules must all hold.
 
-    `claim` is a claim type, or `group`, `role`, `upn`, `email` for the principal's own lists. An organization's rules
-    must all hold. `paths`: path prefixes the rule is for; empty: every path.
+    Attributes:
+        claim: A claim type, or `group`, `role`, `upn`, `email` for the principal's own lists.
+        values: Any one of them suffices; empty: the claim must be there. `*@contoso.com` stands for every UPN or
+            address of that domain, and only for `upn` and `email`.
+        paths: Path prefixes the rule is for; empty: every path.
+        provider: Name of the identity provider whose principals can meet the rule; nobody else's can.
     """
 
     claim: str
     values: tuple[str, ...] = ()
     paths: tuple[str, ...] = ()
+    provider: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +102,7 @@ class Organization:
     `upstream_sign_in`: the application runs WS-Federation itself at its root. `publishes_metadata`: our federation
     metadata also stand where AD FS looks for CRM's. `has_sign_in_at_root`: WS-Federation may come to its root, ours or
     the application's. `stated`: the settings that the YAML writes out, by their attributes. `inject`: where the page's
-    script goes.
+    script goes. `bearer`: which bearer tokens are accepted.
     """
 
     name: str
@@ -129,6 +135,7 @@ class Organization:
     has_sign_in_at_root: bool = False
     stated: frozenset[str] = field(default=frozenset(), compare=False)
     inject: ScriptPlacement = ScriptPlacement.NONE
+    bearer: BearerSettings = field(default_factory=BearerSettings)
 
     @property
     def cookie_suffix(self) -> str:

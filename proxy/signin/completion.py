@@ -109,6 +109,11 @@ class Completion:
             return redirect(303, look_again) if look_again else await self._without_cookie(visit, state)
         if state.is_over(self._clock()):
             raise SignInRefused("state_expired")
+        if state.provider != visit.organization.identity_provider:
+            # The configuration changed meanwhile, or the state is of an earlier version: whose response it is nobody
+            # can tell, so no provider gets to see it.
+            asks = state.asked_at is not None
+            return await self._desk.leave(visit, state.return_to, ask_for_credentials=asks, restarted=True)
         provider = self._providers[visit.organization.identity_provider]
         await provider.judge(answer)
         if not await self._sessions.use_once(f"login:{state.login_id}", login.LOGIN_SECONDS):
@@ -132,8 +137,8 @@ class Completion:
             return
         lives = proof.token.ends_at + provider.settings.leeway - self._clock()
         if not await self._sessions.use_once(f"token:{provider.settings.name}:{proof.once}", max(lives, 1.0)):
-            name = proof.token.principal.upn or proof.token.principal.name
-            raise SignInRefused("replayed", "this token was used before", principal=name)
+            user = proof.token.principal.user
+            raise SignInRefused("replayed", "this token was used before", principal=user)
 
     def _new_session(
         self, visit: Visit, state: login.LoginState, held: login.LoginSecrets, proof: Proof, nonce: str
@@ -172,7 +177,7 @@ class Completion:
         if state.retried or state.asked_at is not None:
             reason = "no_authentication_instant" if token.authenticated_at is None else "credentials_owed"
             detail = "asked for credentials, and none newer than the mark came"
-            raise SignInRefused(reason, detail, principal=token.principal.upn or token.principal.name)
+            raise SignInRefused(reason, detail, principal=token.principal.user)
         return await self._desk.leave(visit, state.return_to, ask_for_credentials=True, again=state)
 
     def _arrive(self, visit: Visit, state: login.LoginState, made: Created, nonce: str) -> web.StreamResponse:
@@ -180,7 +185,8 @@ class Completion:
         self._audit.record(
             AuditEvent.SIGNED_IN,
             organization=session.organization,
-            principal=session.principal.upn or session.principal.name,
+            principal=session.principal.user,
+            display_name=session.principal.display_name,
             client_address=visit.facts.client_address,
             client_kind=str(session.client_kind),
             session=session.reference.id_hash if session.reference else None,

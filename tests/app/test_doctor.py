@@ -53,7 +53,13 @@ async def graded(deployment, clock=time.time):
 
 async def test_where_all_is_well_everything_is_told_as_well(deployment):
     grades, told = await graded(deployment)
-    assert grades == {"secret": OK, "store": OK, "provider default": OK, "upstream contoso": OK}
+    assert grades == {
+        "secret": OK,
+        "redirect URIs default": OK,
+        "store": OK,
+        "provider default": OK,
+        "upstream contoso": OK,
+    }
     assert "reading, writing, scripts and messages work" in told
     assert "signing keys: 1" in told
 
@@ -68,6 +74,14 @@ async def test_federation_metadata_and_decryption_keys_are_looked_at(world, tmp_
     grades, told = await graded(deployment)
     assert grades["provider default"] is FAULT
     assert "decryption_keys" in told
+
+
+async def test_bearer_issuer_is_looked_at(world):
+    one = await world(federated=True, within=False)
+    for issuer, grade in ((one.adfs.state.issuer.url, OK), (f"http://127.0.0.1:{free_port()}/adfs", FAULT)):
+        one.keys["organization"] = {"bearer": {"issuer": issuer, "audiences": "https://crm.contoso.com/"}}
+        grades, told = await graded(load(one.write_configuration(one.port), {}))
+        assert (grades["provider default"], grades["provider contoso, bearer.issuer"]) == (OK, grade), told
 
 
 async def test_sessions_in_memory_are_no_fault_and_are_told(deployment):
@@ -170,7 +184,7 @@ async def test_a_secret_of_few_characters_is_told_and_not_shown(deployment):
 
 async def test_a_ca_file_that_is_none_keeps_from_asking_anybody(deployment, tmp_path):
     grades, _ = await graded(replace(deployment, ca_file=str(tmp_path / "none")))
-    assert grades == {"secret": OK, "ca_file": FAULT}
+    assert grades == {"secret": OK, "redirect URIs default": OK, "ca_file": FAULT}
 
 
 async def test_an_audit_file_that_cannot_be_written_is_told(deployment, tmp_path):

@@ -17,8 +17,51 @@ def warnings(loaded):
             "    anonymous: [/static, /help]\n",
             "12:26: warning: organizations[0].anonymous[1]: lets every request of this organization pass",
         ),
+        *(
+            (
+                f"    exempt_clients: [{{kind: outlook, user_agent: {word}}}]\n",
+                "    exempt_clients: [{kind: outlook, user_agent: ContosoOutlook}]\n",
+                "12:50: warning: organizations[0].exempt_clients[0].user_agent: is part of what ordinary browsers send",
+            )
+            for word in ("M", "mozilla/5.0", "Edg/")
+        ),
     ],
 )
 def test_misleading_key_is_warned_of_and_its_control_is_not(warnings, good, bad, fine, says):
     assert [line[: len(says)] for line in warnings(good + bad)] == [says]
     assert warnings(good + fine) == []
+
+
+OKTA = ("https://adfs.contoso.com/adfs", "https://contoso.okta.com")
+EMAIL = "    require: [{claim: email, values: ['*@contoso.com']}]\nadministrators: [{claim: email}]\n"
+ENTITLED = "  client_id: claims-proxy\n"
+
+
+@pytest.mark.parametrize("decided", ["true", "false"])
+def test_rules_by_address_are_warned_of_where_nobody_vouches(warnings, good, decided):
+    okta = good.replace(*OKTA)
+    found = warnings(okta + EMAIL)
+    assert [line.partition(": warning: ")[2].partition(":")[0] for line in found] == [
+        "organizations[0].require[0].claim",
+        "administrators[0].claim",
+    ]
+    assert all("default count only if it states email_verified: true" in line for line in found)
+    assert warnings(okta.replace(ENTITLED, f"{ENTITLED}  trust_unverified_email: {decided}\n") + EMAIL) == []
+    assert warnings(good + EMAIL) == []
+    assert warnings(okta + EMAIL.replace("email", "upn")) == []
+
+
+def test_trust_in_addresses_has_no_meaning_for_ws_federation(faults, good):
+    federated = "  protocol: ws-federation\n  metadata: https://adfs.contoso.com/m.xml\n  realm: urn:x\n"
+    head, tail = good[: good.index("  protocol")], good[good.index("organizations:") :]
+    assert faults(head + federated + tail) == []
+    found = faults(head + federated + "  trust_unverified_email: true\n" + tail)
+    assert any("trust_unverified_email: has no meaning for ws-federation" in each for each in found)
+
+
+def test_upns_from_addresses_are_warned_of_where_nobody_vouches(warnings, good):
+    mapped = f"{ENTITLED}  claims: {{upn: [upn, email]}}\n"
+    (found,) = warnings(good.replace(*OKTA).replace(ENTITLED, mapped))
+    assert "organizations[0]: takes UPNs from the claim email of default" in found
+    assert warnings(good.replace(*OKTA).replace(ENTITLED, f"{mapped}  trust_unverified_email: true\n")) == []
+    assert warnings(good.replace(ENTITLED, mapped)) == []
