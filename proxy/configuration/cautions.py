@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import TypeAlias
 
 from proxy.configuration.document import KeyPath
+from proxy.configuration.timeout_cautions import timeout_cautions
 from proxy.model.deployment import Deployment
 from proxy.model.names import fold_ascii
 from proxy.model.organization import AccessRule
@@ -88,4 +89,5 @@ _CHECKS: tuple[Callable[[Deployment], Iterator[Caution]], ...] = (
     _user_agents_are_a_client_s_own,
     _addresses_are_verified,
     _names_are_verified,
+    timeout_cautions,
 )
