@@ -13,6 +13,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from proxy.app.doctor_network import DatesSeen, look_at_provider, look_at_upstream, talking
+from proxy.app.doctor_rules import rules_of_each, warnings_of, with_live_values
 from proxy.app.trust import Trust
 from proxy.errors import CannotStart, ProviderError, StoreUnavailable
 from proxy.gateway.certificates import LoadedPair, load_pair
@@ -68,6 +69,7 @@ async def examined(deployment: Deployment, clock: Callable[[], Instant]) -> tupl
         # With it nobody could be trusted, so nobody is asked.
         return (*own, _fault("ca_file", error))
     others = await asyncio.gather(
+        _rules(deployment, clock),
         _store(deployment),
         *(_provider(deployment, each, trust, clock) for each in deployment.identity_providers),
         *(_provider(deployment, each, trust, clock) for each in _bearer_issuers(deployment)),
@@ -179,6 +181,12 @@ def _shown(url: str) -> str:
     parts = urlsplit(url)
     port = f":{parts.port}" if parts.port else ""
     return f"{parts.scheme}://{parts.hostname or ''}{port}"
+
+
+async def _rules(deployment: Deployment, clock: Callable[[], Instant]) -> Sequence[Finding]:
+    in_force = await with_live_values(deployment, clock)
+    warnings = [Finding("configuration", Grade.WARNING, *each) for each in warnings_of(in_force)]
+    return (*warnings, *(Finding(f"rules {name}", Grade.OK, said) for name, said in rules_of_each(in_force)))
 
 
 async def _store(deployment: Deployment) -> Sequence[Finding]:

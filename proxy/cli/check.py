@@ -4,7 +4,8 @@ from pathlib import Path
 
 import click
 
-from proxy.cli.output import complain, config_option, load_or_exit
+from proxy.admin.views import rules_by_organization
+from proxy.cli.output import complain, config_option, load_or_exit, say
 from proxy.model.redirect_uri import redirect_uri, redirect_uris
 
 
@@ -12,6 +13,8 @@ from proxy.model.redirect_uri import redirect_uri, redirect_uris
 @config_option
 def check(config: Path) -> None:
     """Check the configuration. Exit 0, or 2 with every fault as file:line:column: key: what is wrong; what is right.
+
+    It says when sessions of each organization end, and which redirect URIs to register.
 
     Warnings (file:line:column: warning: key: …) name what works but misleads; they leave the exit code 0.
     """
@@ -27,5 +30,9 @@ def check(config: Path) -> None:
             f"Administration: {where}. Redirect URI to register: {redirect_uri(deployment, site, site.hosts[0])}"
         )
     click.echo(f"{config}: good. Organizations: {names}. Identity provider: {issuers}. Sessions in: {store}.")
+    for name, lines in rules_by_organization(deployment).items():
+        say(f"{name}: {' '.join(lines)}")
+    if deployment.settings_live:
+        say("Administrators can have changed these rules: `claims-proxy settings list` shows those in force.")
     for provider, uris in redirect_uris(deployment).items():
         click.echo(f"Redirect URIs to register at {provider}, exactly and without wildcards: {', '.join(uris)}")

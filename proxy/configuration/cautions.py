@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import TypeAlias
 
 from proxy.configuration.document import KeyPath
+from proxy.configuration.timeout_cautions import timeout_cautions
 from proxy.model.deployment import Deployment
 from proxy.model.names import fold_ascii
 from proxy.model.organization import AccessRule
@@ -124,4 +125,5 @@ _CHECKS: tuple[Callable[[Deployment], Iterator[Caution]], ...] = (
     _administration_is_used,
     _administration_has_its_own_origin,
     _organizations_have_their_own_origins,
+    timeout_cautions,
 )

@@ -231,7 +231,8 @@ async def test_organizations_tell_every_value_and_its_origin(desk):
     assert (own["value"], own["effective"], own["origin"]) == (None, True, "server_settings")
     (contoso,) = (await one.ask("organizations")).json()["organizations"]
     assert contoso["sessions"] == 0
-    assert contoso["rules"][0] == "Sessions end 90 minutes after sign-in, with a warning 20 minutes before."
+    assert contoso["rules"][0] == "Sessions end 90 minutes after sign-in."
+    assert contoso["rules"][2].startswith("No warning is shown, and only navigations count as activity")
 
 
 async def test_the_overview_counts_what_happened(desk, other_browser):
