@@ -8,6 +8,7 @@ import pytest
 from proxy.model.principal import Principal
 from proxy.model.session import Live, NoSession
 from proxy.model.settings import TimeRules
+from support.patience import HANG
 from support.stage import ALICE
 
 
@@ -100,7 +101,7 @@ async def test_a_client_that_takes_nothing_holds_up_nobody_else(stage, ask):
     slow, quick = await one.connect(), await one.connect()
     request = ask(b"/", one.cookie)
     slow.send(request * 400)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(HANG):
         await until(lambda: any(each.is_writing_paused for each in one.server._connections.clients))
         for _ in range(3):
             assert len((await quick.ask(request)).body) == 100_000

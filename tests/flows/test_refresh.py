@@ -9,6 +9,7 @@ import pytest
 
 from proxy.demo.adfs_token_endpoint import TokenEndpoint
 from proxy.gateway.judgement import Judge
+from support.patience import HANG
 from support.ports import free_port
 from support.world import custom
 
@@ -167,7 +168,7 @@ async def test_a_provider_that_hangs_holds_no_request_up_and_ends_nobody(world, 
 
     monkeypatch.setattr(provider.tokens, "_ask", hangs)
     clock.advance(56 * MINUTE)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(HANG):
         for _ in range(5):
             assert (await browser.fetch(one.url(WHO))).status == 200
         await reached.wait()

@@ -10,6 +10,7 @@ import pytest
 from proxy.sessions.service import Created
 from support.desk import ALICE, Desk
 from support.logout import logout_token
+from support.patience import HANG
 from support.ports import free_port
 from support.processes import FileClock, ProxyProcess
 from support.world import SECRET, World, custom
@@ -69,7 +70,7 @@ async def sign_out(client, origin: str, created: Created) -> None:
 
 async def refused_at(client, origin: str, created: Created) -> float:
     """When a node first refuses a session that it has served; then it refuses it for good."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(HANG):
         while await status(client, origin, created) == 200:
             pass
     instant = time.perf_counter()
@@ -117,7 +118,7 @@ async def open_socket(client, origin: str, created: Created):
 
 
 async def closes(socket) -> int:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(HANG):
         while (message := await socket.receive()).type is not aiohttp.WSMsgType.CLOSE:
             assert message.type is aiohttp.WSMsgType.TEXT
     return message.data

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from support.patience import HANG
 from support.raw_http import ok
 
 
@@ -137,7 +138,7 @@ async def test_a_body_streams_while_the_client_still_sends(stage, ask):
     one.upstream.answering = answering
     client = await one.connect()
     client.send(ask(b"/", one.cookie, b"Content-Length: 6\r\n", method=b"POST", body=b"abc"))
-    await asyncio.wait_for(first.wait(), 5)
+    await asyncio.wait_for(first.wait(), HANG)
     assert (await client.ask(b"def")).body == b"whole"
 
 
@@ -161,7 +162,7 @@ async def test_100_is_said_when_the_upstream_wants_the_body(stage, ask):
     one.upstream.answering = answering
     client = await one.connect()
     client.send(ask(b"/", one.cookie, b"Expect: 100-continue\r\nContent-Length: 2\r\n", method=b"POST"))
-    assert await asyncio.wait_for(client.reader.readuntil(b"\r\n\r\n"), 5) == b"HTTP/1.1 100 Continue\r\n\r\n"
+    assert await asyncio.wait_for(client.reader.readuntil(b"\r\n\r\n"), HANG) == b"HTTP/1.1 100 Continue\r\n\r\n"
     assert (await client.ask(b"ab")).body == b"ab"
 
 
@@ -209,9 +210,9 @@ async def test_a_client_that_goes_ends_its_upstream_request(stage, ask):
     one.upstream.answering = answering
     client = await one.connect()
     client.send(ask(b"/slow", one.cookie))
-    await asyncio.wait_for(seen.wait(), 5)
+    await asyncio.wait_for(seen.wait(), HANG)
     await client.close()
-    await asyncio.wait_for(gone.wait(), 5)
+    await asyncio.wait_for(gone.wait(), HANG)
 
 
 async def test_an_ntlm_connection_is_never_anybody_elses(stage, ask):

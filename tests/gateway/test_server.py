@@ -14,6 +14,7 @@ from proxy.gateway import connection
 from proxy.gateway.certificates import ServerCertificates
 from proxy.model.deployment import Tls
 from support.certificates import make_certificate
+from support.patience import HANG
 from support.raw_http import RawClient, ok
 
 LAST_REQUEST = 0.2
@@ -178,7 +179,7 @@ async def safe(site, tmp_path, lane):
 
     def connect() -> ssl.SSLSocket:
         client = trust.wrap_socket(socket.create_connection(("127.0.0.1", server.port)), server_hostname="127.0.0.1")
-        client.settimeout(5)
+        client.settimeout(HANG)
         return client
 
     client = await asyncio.to_thread(connect)

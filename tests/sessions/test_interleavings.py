@@ -13,6 +13,7 @@ from proxy.model.session import Ended, EndReason, Live
 from proxy.sessions.refresh import Lease, Tokens
 from proxy.sessions.service import Created, NewSession
 from support.desk import ALICE, Desk
+from support.patience import HANG
 
 pytestmark = pytest.mark.usefixtures("patient")
 SIGN_OUTS = ("end", "end_all", "everywhere", "by_provider")
@@ -127,7 +128,7 @@ class Story:
             for created in self.made:
                 found = await desk.sessions.load(created.cookie, "contoso", past_cache=True)
                 assert isinstance(found, Ended) or not (created.cookie in self.over or self.was_signed_out(created))
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(HANG):
                 while self.knows_a_dead_one(desk):  # noqa: ASYNC110 - the other worker's message is on its way
                     await asyncio.sleep(0.001)
 

@@ -13,13 +13,14 @@ from proxy.settings.values import Name
 from proxy.store.choose import store_for
 from proxy.store.port import Listener
 from settings.conftest import ADA
+from support.patience import HANG
 
 LENGTH = Wish("contoso", "sessiontimeoutinmins", 90)
 BOB = Author("bob@contoso.example")
 
 
 async def until(condition):
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(HANG):
         while not condition():  # noqa: ASYNC110 - whatever it is, it tells nobody
             await asyncio.sleep(0.005)
 

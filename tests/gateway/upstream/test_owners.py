@@ -7,6 +7,7 @@ import pytest
 
 from proxy.errors import UpstreamBroken
 from proxy.gateway.upstream.pool import OWNED_GRACE
+from support.patience import HANG
 
 NTLM = (b"Authorization", b"NTLM TlRMTVNTUAAB")
 
@@ -70,7 +71,7 @@ async def test_it_closes_when_its_owner_goes_away(how, scripted, pool_for, reque
     else:
         del anna
         gc.collect()
-    await asyncio.wait_for(gone.wait(), 5)
+    await asyncio.wait_for(gone.wait(), HANG)
     assert not pool._connections
     assert not pool._owners._owned
 
