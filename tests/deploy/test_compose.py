@@ -141,7 +141,7 @@ def stack(compose, deploy, guarded_redis, tmp_path):
 
 def stop(process: subprocess.Popen) -> None:
     process.terminate()
-    assert process.wait(15) == 0
+    assert process.wait(HANG) == 0
 
 
 @pytest.mark.slow

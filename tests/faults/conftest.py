@@ -74,7 +74,7 @@ class Site:
         """SIGTERM; (exit code, seconds it took)."""
         began = time.monotonic()
         self.process.process.send_signal(signal.SIGTERM)
-        code = await asyncio.to_thread(self.process.process.wait, 40)
+        code = await asyncio.to_thread(self.process.process.wait, HANG)
         return code, time.monotonic() - began
 
     async def seen(self) -> list[float]:

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from support.patience import HANG
-from support.raw_http import ok
+from support.raw_http import ok, read_body, read_head
 
 
 async def test_a_signed_in_request_reaches_the_upstream_as_it_came(stage, ask):
@@ -182,18 +182,21 @@ async def test_100_is_not_said_where_the_upstream_refuses_the_body(stage, ask):
     "head", [b"Content-Length: 10\r\n", b"Transfer-Encoding: chunked\r\n"], ids=["counted", "chunked"]
 )
 async def test_a_broken_body_looks_broken(stage, ask, head):
-    one = await stage()
+    one, begun = await stage(), asyncio.Event()
 
     async def answering(_message, _reader, writer):
         writer.write(b"HTTP/1.1 200 OK\r\n" + head + b"\r\n" + (b"3\r\nabc\r\n" if b"chunked" in head else b"abc"))
         await writer.drain()
-        await asyncio.sleep(0.05)
+        await begun.wait()
         return False
 
     one.upstream.answering = answering
     client = await one.connect()
+    client.send(ask(b"/", one.cookie))
+    answer = await read_head(client.reader)
+    begun.set()
     with pytest.raises((asyncio.IncompleteReadError, ConnectionError)):
-        await client.ask(ask(b"/", one.cookie))
+        await read_body(client.reader, answer, answer=True)
 
 
 async def test_a_client_that_goes_ends_its_upstream_request(stage, ask):

@@ -149,7 +149,7 @@ def until():
 
     async def wait(condition) -> None:
         async with asyncio.timeout(HANG):
-            while not condition():  # noqa: ASYNC110 - what is waited for tells nobody
+            while not condition():  # noqa: ASYNC110 - the condition raises no event
                 await asyncio.sleep(0)
 
     return wait
