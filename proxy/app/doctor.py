@@ -19,6 +19,7 @@ from proxy.gateway.certificates import LoadedPair, load_pair
 from proxy.model.deployment import Deployment
 from proxy.model.organization import Organization
 from proxy.model.provider import IdentityProvider
+from proxy.model.redirect_uri import redirect_uris
 from proxy.model.time import Instant, Seconds
 from proxy.store.examination import Examined, examine
 
@@ -52,7 +53,7 @@ class Finding:
 
 async def examined(deployment: Deployment, clock: Callable[[], Instant]) -> tuple[Finding, ...]:
     """Every finding, in the order in which one would look: our own files first, then whom we talk to."""
-    own = [*_files(deployment), *_secrets(deployment), *_listener(deployment, clock())]
+    own = [*_files(deployment), *_secrets(deployment), *_listener(deployment, clock()), *_redirects(deployment)]
     try:
         trust = Trust()
         trust.towards(deployment.ca_file)
@@ -129,6 +130,12 @@ def _listener(deployment: Deployment, now: Instant) -> Iterable[Finding]:
     if missing := sorted(host for host in hosts if not pair.is_for(host)):
         right = "a certificate whose subjectAltName has every host of organizations"
         yield Finding("certificate", Grade.FAULT, f"{listen.tls.certificate} is not for {', '.join(missing)}", right)
+
+
+def _redirects(deployment: Deployment) -> Iterable[Finding]:
+    for provider, uris in redirect_uris(deployment).items():
+        said = f"register exactly these at the provider, without wildcards: {', '.join(uris)}"
+        yield Finding(f"redirect URIs {provider}", Grade.OK, said)
 
 
 def _validity(pair: LoadedPair, now: Instant) -> Finding:

@@ -74,6 +74,7 @@ def signing_in(parts: Parts) -> SigningIn:
     endpoints: Mapping[str, Endpoint] = {
         "sign-in": sign_in.sign_in,
         "callback": sign_in.callback,
+        "callback/": sign_in.callback_of_provider,
         "wsfed": wsfed,
         "federation-metadata.xml": metadata,
         "device/register": devices.register,
@@ -108,6 +109,6 @@ def _signing_out(parts: Parts, clean_up: CleanUp) -> Mapping[str, Endpoint]:
     return {
         "sign-out": sign_out.sign_out,
         "signed-out": sign_out.signed_out,
-        "frontchannel-logout": FrontChannel(by_provider, clean_up, lasting.pages),
+        "frontchannel-logout": FrontChannel(by_provider, clean_up, lasting.pages, lasting.clock),
         "backchannel-logout": BackChannel(by_provider, lasting.sessions, lasting.pages, lasting.clock),
     }

@@ -1,7 +1,6 @@
 """One configuration as a gateway: every part made or taken over, and wired."""
 
 import contextlib
-import re
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from proxy.gateway.ports import BearerAddress
 from proxy.gateway.upstream import Upstream
 from proxy.model.deployment import Deployment
 from proxy.model.organization import Organization
+from proxy.model.redirect_uri import host_of
 from proxy.model.request import RequestFacts
 from proxy.model.time import Instant, Seconds
 from proxy.observability.metrics import Metrics
@@ -135,4 +135,4 @@ def _parts(deployment: Deployment, lasting: Lasting, holder: contextlib.AsyncExi
 def _sign_in_hosts(deployment: Deployment) -> tuple[str, ...]:
     """The hosts, without port, that take answers for all organizations."""
     named = (settings.sign_in_host for settings in deployment.identity_providers)
-    return tuple(re.sub(r":[0-9]+\Z", "", host) for host in named if host)
+    return tuple(host_of(host) for host in named if host)

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from proxy.cli.administration import Office, instant, json_option, office, run, shared_store, why_option
 from proxy.cli.completion import organizations_like
-from proxy.cli.output import complain, config_option, show_table
+from proxy.cli.output import add_row, complain, config_option, say_json, show_table
 from proxy.model.deployment import Deployment
 from proxy.policy.limits import inactivity_end, session_end
 from proxy.sessions.service import Summary
@@ -63,11 +63,11 @@ async def _list(deployment: Deployment, organization: str | None, user: str | No
             found = await _of_user(at, user, organization)
     if as_json:
         for summary in found:
-            click.echo(json.dumps(_row(summary), ensure_ascii=False))
+            say_json(_row(summary), indent=None)
         return
     table = Table("id", "organization", "user", "client", "signed in", "last activity")
     for summary in found:
-        table.add_row(*(str(value) for value in _row(summary).values()))
+        add_row(table, *(str(value) for value in _row(summary).values()))
     if found:
         show_table(table)
     else:
@@ -88,11 +88,11 @@ async def _show(deployment: Deployment, session_id: str, *, as_json: bool) -> No
         summary = await _by_id(at, session_id)
         facts = _row(summary) | _ends(at.in_force, summary)
     if as_json:
-        click.echo(json.dumps(facts, ensure_ascii=False, indent=2))
+        say_json(facts)
         return
     table = Table(show_header=False)
     for name, value in facts.items():
-        table.add_row(name, str(value))
+        add_row(table, name, str(value))
     show_table(table)
 
 

@@ -99,6 +99,7 @@ def _provider(keys: ProviderKeys) -> IdentityProvider:
         allow_sha1=keys.allow_sha1,
         sign_in_host=keys.sign_in_host,
         refresh=keys.refresh == "on",
+        id_token_algorithms=tuple(keys.id_token_algorithms),
     )
 
 

@@ -14,6 +14,7 @@ from proxy.gateway.connection import Foregone
 from proxy.gateway.forward import Forwarder, Passage
 from proxy.gateway.judgement import Judge, Judged, credentials_of
 from proxy.gateway.late_forms import LateForms
+from proxy.gateway.owning import Owning
 from proxy.gateway.ports import (
     AnswerTransform,
     BearerLookup,
@@ -74,7 +75,8 @@ class _Line:
 class Gateway:
     """Every request of the listener under one configuration.
 
-    `pools`: upstream connections by organization's name. `endpoints`: our own, by the path below the prefix.
+    `pools`: upstream connections by organization's name. `endpoints`: our own, by the path below the prefix; a key that
+    ends in `/` takes every path with one more segment that has no endpoint of its own.
     `sign_in_hosts`: they take providers' answers for all organizations. `sign_in_at_root`: what WS-Federation has at
     organizations' own roots. `guarded`: endpoints for those who are signed in, by the first part of the path below the
     prefix; a request to one is judged as one to the application is. `transform`: what changes answers. What is public
@@ -125,7 +127,8 @@ class Gateway:
             refresh=refresh,
         )
         self.sessions = sessions
-        self.forwarder = Forwarder(organizations, pools, streams, hsts=self.hsts, transform=transform)
+        owning = Owning(sessions.watch, listen.trusted_proxies)
+        self.forwarder = Forwarder(organizations, pools, streams, owning, hsts=self.hsts, transform=transform)
         self.metrics = metrics
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -145,6 +148,10 @@ class Gateway:
             answer = self._answers.refused(request, refused)
             status = answer.status
         except ClientGone:
+            answer = Written(_CLIENT_GONE, keep_alive=False)
+        except ConnectionError:
+            if connection_of(request).transport is not None:
+                raise  # not the client's, whose body an endpoint was reading
             answer = Written(_CLIENT_GONE, keep_alive=False)
         finally:
             self._log(request, line, status)
@@ -220,11 +227,13 @@ class Gateway:
         """One of our own endpoints. It runs to its end even if the client goes."""
         if organization is not None and (guarded := self._guarded.get(name.partition("/")[0])) is not None:
             return await self._behind_sign_in(request, facts, organization, guarded, line)
-        endpoint = self._endpoints.get(name)
-        if endpoint is None or (organization is None and name not in _WITHOUT_ORGANIZATION):
+        head, _, rest = name.partition("/")
+        key = name if name in self._endpoints or not rest or "/" in rest else f"{head}/"
+        endpoint = self._endpoints.get(key)
+        if endpoint is None or (organization is None and head not in _WITHOUT_ORGANIZATION):
             line.decision, line.reason = "refuse", "not_found"
             return self._answers.not_found(request, facts)
-        line.decision, line.reason = "own", name
+        line.decision, line.reason = "own", key.removesuffix("/")
         continue_if_expected(request)
         try:
             return await endpoint(request, facts, organization)

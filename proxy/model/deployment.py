@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network
 from typing import TypeAlias
 
+from proxy.errors import Fault
 from proxy.model.binding import BindingSettings
 from proxy.model.organization import AccessRule, Organization
 from proxy.model.provider import IdentityProvider, SecretText
@@ -94,6 +95,7 @@ class Deployment:
     every file whose text stands in for a value of it; not part of what is configured. `settings_live`: administrators
     change settings while it runs, and the store keeps them. `administrators`: whoever meets one of these rules.
     `stated`: the settings of all organizations that the YAML writes out, by their attributes.
+    `warnings`: what works in this configuration, but misleads its reader; `check` prints them.
     """
 
     listen: Listen
@@ -117,6 +119,7 @@ class Deployment:
     settings_live: bool = False
     administrators: tuple[AccessRule, ...] = ()
     stated: frozenset[str] = field(default=frozenset(), compare=False)
+    warnings: tuple[Fault, ...] = field(default=(), compare=False)
 
     def provider(self, name: str) -> IdentityProvider:
         """The identity provider of that name. Raises KeyError for a name the configuration does not have."""

@@ -12,8 +12,8 @@ from typing import TypeAlias
 
 import structlog
 
-from proxy.observability import logs
 from proxy.observability.audit_file import AuditFile, Facts, to_log
+from proxy.observability.redaction import redact
 
 SCHEMA_VERSION = 1
 
@@ -76,7 +76,7 @@ class Audit:
         if self._file is None:
             to_log([line])
         else:
-            logs.redact(None, "info", line)
+            redact(None, "info", line)
             self._file.write(line)
         if self._on_event is not None:
             self._on_event(known, organization, str(reason))

@@ -12,6 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from proxy.model.held_form import TOKEN_FIELD
 from proxy.pages.reference import REFERENCE, make_reference
 from proxy.pages.texts import CATALOGUES, ENGLISH, Page
+from proxy.printable import printable
 
 __all__ = ["Page", "Pages", "origin_of"]
 
@@ -108,10 +109,10 @@ class Pages:
             token=token,
             token_field=TOKEN_FIELD,
             discard=_local(discard),
-            details=details,
+            details=details and printable(details),
             action=_local(action),
             organization=organization,
-            name=name,
+            name=name and printable(name),
             reference=_reference(request),
         )
         ancestors = _sources(framed_by) if page in _SHOWN_IN_FRAMES else "'none'"

@@ -109,6 +109,11 @@ class Completion:
             return redirect(303, look_again) if look_again else await self._without_cookie(visit, state)
         if state.is_over(self._clock()):
             raise SignInRefused("state_expired")
+        if state.provider != visit.organization.identity_provider:
+            # The configuration changed meanwhile, or the state is of an earlier version: whose response it is nobody
+            # can tell, so no provider gets to see it.
+            asks = state.asked_at is not None
+            return await self._desk.leave(visit, state.return_to, ask_for_credentials=asks, restarted=True)
         provider = self._providers[visit.organization.identity_provider]
         await provider.judge(answer)
         if not await self._sessions.use_once(f"login:{state.login_id}", login.LOGIN_SECONDS):

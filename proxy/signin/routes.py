@@ -7,6 +7,7 @@ from aiohttp import web
 
 from proxy.errors import SignInRefused
 from proxy.model.organization import Organization
+from proxy.model.redirect_uri import CALLBACK, Redirects, canonical_callback
 from proxy.model.request import RequestFacts, RequestKind
 from proxy.model.session import CannotTell
 from proxy.model.settings import TimeRules
@@ -57,7 +58,8 @@ class SignInRoutes:
         self._pages = pages
         self._prefix = prefix
         self._doorman = Doorman(sessions, rules_for, clock, guard)
-        departures = Departures(sealer, providers, clock, prefix)
+        redirects = Redirects.among(organizations.values(), (each.settings for each in providers.values()))
+        departures = Departures(sealer, providers, clock, prefix, redirects)
         self._desk = Desk(sealer=sealer, departures=departures, pages=pages, clock=clock, audit=audit, mount=mount)
         self._completion = Completion(
             sealer=sealer,
@@ -108,19 +110,35 @@ class SignInRoutes:
     async def callback(
         self, request: web.Request, facts: RequestFacts, organization: Organization | None
     ) -> web.StreamResponse:
-        """The OIDC redirect URI. A form_post goes on as a GET: a cross-site POST carries no Lax cookie."""
+        """The redirect URI of the only OpenID provider that answers at this host."""
+        return await self._called_back(request, facts, organization, CALLBACK)
+
+    async def callback_of_provider(
+        self, request: web.Request, facts: RequestFacts, organization: Organization | None
+    ) -> web.StreamResponse:
+        """The redirect URI of one of several OpenID providers that answer at this host, named by the path."""
+        endpoint = canonical_callback(facts.path.rpartition("/")[2])
+        if endpoint is None:
+            return self._desk.nowhere(request, facts, organization, "bad_request")
+        return await self._called_back(request, facts, organization, endpoint)
+
+    async def _called_back(
+        self, request: web.Request, facts: RequestFacts, organization: Organization | None, endpoint: str
+    ) -> web.StreamResponse:
+        """Complete a sign-in. A form_post goes on as a GET: a cross-site POST carries no Lax cookie."""
         if request.method == "POST":
             return await self._posted(request, facts)
         if request.method != "GET":
             return web.Response(status=405, headers={"Allow": "GET, POST"})
         try:
             answer = once_each(request.query, _OIDC)
-            state, known = self._opened(answer.get("state"), "callback", facts, organization)
+            state, known = self._opened(answer.get("state"), endpoint, facts, organization)
         except SignInRefused as refused:
             home = await self._home(request, facts, organization) if refused.reason == "state_unknown" else None
             return self._desk.nowhere(request, facts, organization, refused.reason) if home is None else home
         if state.authority != facts.authority:
-            return redirect(302, f"{facts.scheme}://{state.authority}{self._prefix}/callback?{urlencode(answer)}")
+            there = f"{facts.scheme}://{state.authority}{self._prefix}/{endpoint}"
+            return redirect(302, f"{there}?{urlencode(answer)}")
         visit = await self._doorman.visit(request, facts, known)
         return await self._completion.complete(visit, state, answer)
 
@@ -130,7 +148,7 @@ class SignInRoutes:
             given = once_each(form, _OIDC)
         except SignInRefused as refused:
             return self._desk.nowhere(request, facts, None, refused.reason)
-        return redirect(303, f"{request.path}?{urlencode(given)}")
+        return redirect(303, f"{facts.path}?{urlencode(given)}")
 
     async def wsfed(
         self, request: web.Request, facts: RequestFacts, organization: Organization | None
@@ -167,7 +185,10 @@ class SignInRoutes:
     ) -> tuple[login.LoginState, Organization]:
         """The state of the sign-in that this answers, begun on this very host, and whose it is.
 
-        At the one host that takes answers for all, the state says which host it began on.
+        At the one host that takes answers for all, the state says which host it began on. A response must arrive at
+        the redirect URI that was sent to the state's provider (RFC 9700, section 4.4.2.2). If the organization has
+        another provider by now, `Completion` starts the sign-in again and does not read the response.
+        Raises SignInRefused.
         """
         state = login.open_state(self._sealer, sealed)
         known = self._organizations.get(state.organization) if state else None
@@ -175,8 +196,12 @@ class SignInRoutes:
             raise SignInRefused("state_unknown")
         provider = self._providers[known.identity_provider]
         here = facts.authority in (state.authority, (provider.settings.sign_in_host or "").lower())
-        if not here or provider.endpoint != endpoint:
+        if not here or provider.endpoint != endpoint.partition("/")[0]:
             raise SignInRefused("state_unknown")
+        if state.provider == known.identity_provider:
+            expected = self._desk.departures.endpoint(provider, state.authority)
+            if endpoint != expected:
+                raise SignInRefused("mixed_up", f"the response of {state.provider!r} belongs to {expected!r}")
         return state, known
 
     async def _home(

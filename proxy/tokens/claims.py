@@ -7,6 +7,7 @@ from proxy.errors import TokenRefused
 from proxy.model.principal import Claim, Principal, VerifiedToken
 from proxy.model.provider import IdentityProvider
 from proxy.model.time import Instant
+from proxy.tokens.session_id import session_id
 from proxy.tokens.strict import authentication_instant, numeric_date
 
 PROTOCOL_CLAIMS = frozenset(
@@ -43,7 +44,7 @@ def verified_token(
         authenticated_at=_authenticated_at(tokens),
         methods=_unique([*_all(tokens, "amr"), *_all(tokens, "authmethod")]),
         subject=_first(tokens, ("sub",)),
-        provider_session=_first([claims], ("sid",)),
+        provider_session=session_id(_first([claims], ("sid",))),
         client_id=_first(tokens, ("appid", "azp", "client_id")),
     )
 

@@ -16,6 +16,7 @@ from proxy.errors import TokenRefused
 from proxy.model.time import Instant, Seconds
 from proxy.tokens.jws import Jws, parse_part, take_apart, verify_jws
 from proxy.tokens.keys import KeySet
+from proxy.tokens.session_id import session_id
 from proxy.tokens.strict import authentication_instant, encode_base64url, numeric_date
 
 _ID_TOKEN_TYPES = (None, "jwt")
@@ -154,9 +155,10 @@ def verify_logout_token(token: str, keys: KeySet, expected: LogoutTokenExpectati
     if "sub" in claims:
         _check_subject(claims)
     subject = _name(claims, "sub") if "sub" in claims else None
-    provider_session = _name(claims, "sid") if "sid" in claims else None
+    # A Windows SID names a person, as `sub` does: no session is indexed by it, so `sub` decides.
+    provider_session = session_id(_name(claims, "sid")) if "sid" in claims else None
     if subject is None and provider_session is None:
-        raise TokenRefused("claim_missing", "neither sub nor sid")
+        raise TokenRefused("claim_missing", "neither sub nor a sid that names a session")
     return LogoutToken(_name(claims, "jti"), _number(claims, "exp"), provider_session, subject)
 
 

@@ -53,7 +53,13 @@ async def graded(deployment, clock=time.time):
 
 async def test_where_all_is_well_everything_is_told_as_well(deployment):
     grades, told = await graded(deployment)
-    assert grades == {"secret": OK, "store": OK, "provider default": OK, "upstream contoso": OK}
+    assert grades == {
+        "secret": OK,
+        "redirect URIs default": OK,
+        "store": OK,
+        "provider default": OK,
+        "upstream contoso": OK,
+    }
     assert "reading, writing, scripts and messages work" in told
     assert "signing keys: 1" in told
 
@@ -170,7 +176,7 @@ async def test_a_secret_of_few_characters_is_told_and_not_shown(deployment):
 
 async def test_a_ca_file_that_is_none_keeps_from_asking_anybody(deployment, tmp_path):
     grades, _ = await graded(replace(deployment, ca_file=str(tmp_path / "none")))
-    assert grades == {"secret": OK, "ca_file": FAULT}
+    assert grades == {"secret": OK, "redirect URIs default": OK, "ca_file": FAULT}
 
 
 async def test_an_audit_file_that_cannot_be_written_is_told(deployment, tmp_path):

@@ -42,6 +42,17 @@ def test_a_good_file_is_exit_0_and_says_what_was_found(run):
     assert "https://adfs.contoso.com/adfs" in result.stdout
 
 
+def test_warnings_are_printed_and_leave_the_exit_code_0(run, tmp_path):
+    good = (ROOT / "config/proxy.yaml").read_text()
+    path = tmp_path / "proxy.yaml"
+    for anonymous, warned in (("/", True), ("/FederationMetadata", False)):
+        path.write_text(good.replace("      - /FederationMetadata\n", f"      - {anonymous}\n"))
+        result = run("check", "--config", path, CLAIMS_PROXY_SECRET="x" * 32, CLIENT_SECRET="s")
+        assert result.exit_code == 0, result.output
+        assert (": warning: organizations[0].anonymous[1]: lets every request" in result.stderr) is warned
+        assert "good. Organizations" in result.stdout
+
+
 def test_the_configuration_may_be_named_by_the_environment(run):
     result = run("check", CLAIMS_PROXY_CONFIG=str(ROOT / "config/demo.yaml"))
     assert result.exit_code == 0, result.output

@@ -43,6 +43,7 @@ def test_programs_are_told_the_same(run, nobody_answers):
     assert [(each["check"], each["grade"]) for each in found] == [
         ("configuration", "ok"),
         ("secret", "ok"),
+        ("redirect URIs default", "ok"),
         ("store", "warning"),
         ("provider default", "fault"),
         ("upstream contoso", "fault"),

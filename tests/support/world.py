@@ -124,7 +124,8 @@ class World:
         client = Client(
             client_id=CLIENT_ID,
             secret=CLIENT_SECRET,
-            redirect_uris=(f"{origin}/.claims/callback",),
+            # The second one is for hosts at which another OpenID provider answers, too.
+            redirect_uris=(f"{origin}/.claims/callback", f"{origin}/.claims/callback/default"),
             post_logout_redirect_uris=(f"{origin}/.claims/signed-out",),
             resources=(f"{origin}/",),
         )

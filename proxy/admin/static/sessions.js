@@ -1,7 +1,7 @@
 // Who is signed in where, and signing out one or all.
 
 import { ask, send } from "./api.js";
-import { ask as confirm, counted, fill, make, table, time, words } from "./dom.js";
+import { ask as confirm, counted, fill, make, table, time, visible, words } from "./dom.js";
 
 export async function show(content, context) {
   const { texts, attempt } = context;
@@ -25,7 +25,7 @@ export async function show(content, context) {
   }
 
   function row(session) {
-    const name = session.upn ?? session.name;
+    const name = visible(session.upn ?? session.name);
     const ends = session.over ? own.over : session.ends_at === null ? "" : make("span", {}, time(session.ends_at), ` (${own.reasons[session.ends_by] ?? session.ends_by})`);
     const button = (act, path, question) => make("button", {
       type: "button", "aria-label": words(own.of, { act, name }),
