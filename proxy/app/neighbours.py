@@ -22,6 +22,7 @@ from proxy.signin.oidc_sign_in import OidcSignIn
 from proxy.signin.own_metadata import decryption_keys
 from proxy.signin.protocol import SignInProtocol
 from proxy.signin.provider import Provider
+from proxy.signin.verification import Verification
 from proxy.tokens.xml_encryption import DecryptionKey
 
 
@@ -50,21 +51,25 @@ def providers_of(
     """Its identity providers by their names. Raises CannotStart where a file that it names cannot be used."""
     trust = lasting.trust.towards(deployment.ca_file)
     http = lasting.shared.take(holder, ("http", trust), lambda: _http(trust), aiohttp.ClientSession.close)
+    # One for the process: all configurations and providers together have these threads and no more.
+    verification = lasting.shared.take(holder, "verification", Verification, Verification.close)
 
     def make(settings: IdentityProvider, keys: tuple[DecryptionKey, ...]) -> SignInProtocol:
-        provider = Provider(settings, http, lasting.clock, partial(lasting.metrics.provider_call, settings.name))
+        observe = partial(lasting.metrics.provider_call, settings.name)
+        provider = Provider(settings, http, lasting.clock, observe, verification)
         match settings.protocol:
             case Protocol.OIDC:
                 return OidcSignIn(provider)
             case Protocol.WS_FEDERATION:
-                return FederationSignIn(Federation(settings, provider.fetch, lasting.clock, keys), lasting.clock)
+                federation = Federation(settings, provider.fetch, lasting.clock, keys, verification)
+                return FederationSignIn(federation, lasting.clock)
             case _:
                 assert_never(settings.protocol)
 
     def take(settings: IdentityProvider) -> SignInProtocol:
         # By what the files say: a provider whose keys or metadata were replaced is another one.
         keys = decryption_keys(settings.decryption_keys)
-        said = ("provider", settings, http, keys, local_metadata(settings))
+        said = ("provider", settings, http, verification, keys, local_metadata(settings))
         return lasting.shared.take(holder, said, lambda: make(settings, keys))
 
     return {settings.name: take(settings) for settings in deployment.identity_providers}

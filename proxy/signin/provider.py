@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
+from functools import partial
 from typing import TypeAlias, TypeVar
 from urllib.parse import urlsplit
 
@@ -17,6 +18,7 @@ from proxy.model.provider import OFFLINE_ACCESS, SIGNATURE_ALGORITHMS, IdentityP
 from proxy.model.time import Instant, Seconds
 from proxy.signin.shared_call import SharedCall
 from proxy.signin.token_endpoint import TokenEndpoint, TokenResponse, object_of
+from proxy.signin.verification import Verification
 from proxy.tokens.claims import verified_token
 from proxy.tokens.jwt import (
     AccessTokenExpectation,
@@ -78,8 +80,10 @@ class Provider:
         http: aiohttp.ClientSession,
         clock: Callable[[], Instant],
         observe: Observe | None = None,
+        verification: Verification | None = None,
     ) -> None:
         self.settings = settings
+        self._verification = verification or Verification()
         self._observe = observe
         self._http = http
         self._clock = clock
@@ -193,7 +197,8 @@ class Provider:
             access_token=response.access_token,
         )
         source = TokenSource.TOKEN_ENDPOINT
-        claims = await self._with_keys(lambda keys: verify_id_token(response.id_token, keys, expected, now), source)
+        token = response.id_token
+        claims = await self._with_keys(token, lambda keys: verify_id_token(token, keys, expected, now), source)
         if self.settings.resource is None:
             return verified_token(claims, self.settings)
         if response.access_token is None:
@@ -215,7 +220,7 @@ class Provider:
             leeway=settings.leeway,
             maximum_lifetime=settings.maximum_token_lifetime,
         )
-        return await self._with_keys(lambda keys: verify_access_token(token, keys, expected, now), source)
+        return await self._with_keys(token, lambda keys: verify_access_token(token, keys, expected, now), source)
 
     async def logout_token(self, token: str, now: Instant) -> LogoutToken:
         """What a logout token of this provider's for us says. Raises as `access_claims` does."""
@@ -228,15 +233,17 @@ class Provider:
             leeway=settings.leeway,
             maximum_lifetime=settings.maximum_token_lifetime,
         )
-        return await self._with_keys(lambda keys: verify_logout_token(token, keys, expected, now), TokenSource.ANYBODY)
+        source = TokenSource.ANYBODY
+        return await self._with_keys(token, lambda keys: verify_logout_token(token, keys, expected, now), source)
 
-    async def _with_keys(self, verify: Callable[[KeySet], T], source: TokenSource) -> T:
+    async def _with_keys(self, token: str, verify: Callable[[KeySet], T], source: TokenSource) -> T:
+        keys = await self.keys()
         try:
-            return verify(await self.keys())
+            return await self._verification.jwt(token, partial(verify, keys))
         except UnknownKey:
             keys = await self.keys_after_unknown(source)
         try:
-            return verify(keys)
+            return await self._verification.jwt(token, partial(verify, keys))
         except UnknownKey as unknown:
             if source is TokenSource.ANYBODY:
                 raise

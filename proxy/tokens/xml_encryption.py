@@ -186,7 +186,7 @@ def _opened(data: bytes, wrapped: etree._Element, key: DecryptionKey) -> bytes |
         opening = xmlsec.EncryptionContext()
         opening.key = xmlsec.Key.from_binary_data(constants.KeyDataAes, session)
         plain: Any = opening.decrypt(etree.fromstring(data))
-    except (xmlsec.Error, TypeError, ValueError):
+    except (xmlsec.Error, etree.LxmlError, TypeError, ValueError):
         return None
     return plain if isinstance(plain, bytes) else None
 
@@ -197,4 +197,5 @@ def _bare(element: etree._Element) -> bytes:
     found.attrib.pop("Type", None)
     for info in children(found, f"{DSIG}KeyInfo"):
         found.remove(info)
-    return etree.tostring(found, with_tail=False)
+    # UTF-8, because ASCII cannot write a name of other letters.
+    return etree.tostring(found, encoding="utf-8", with_tail=False)
