@@ -257,6 +257,7 @@ def test_an_answer_passes_but_for_hop_by_hop_headers():
         b"=claims-session=evil",
         b"__HOST-claims-nonce=evil",
         b"claims-session",
+        "\u2003__Host-claims-session=evil".encode(),
     ],
 )
 def test_the_upstream_sets_no_cookie_under_our_names(cookie):
