@@ -11,6 +11,7 @@ from proxy.configuration.cautions import cautions
 from proxy.configuration.checks import dangers
 from proxy.configuration.document import read
 from proxy.configuration.redirects import redirect_faults
+from proxy.configuration.rules import rule_dangers
 from proxy.configuration.schema import Schema
 from proxy.configuration.unsupported import unsupported
 from proxy.configuration.words import faults_of
@@ -31,8 +32,8 @@ def load(path: Path, environment: Mapping[str, str]) -> Deployment:
             schema = Schema.model_validate(document.data)
         except ValidationError as error:
             faults += faults_of(error, document, Schema)
-        found = (*dangers(document.data), *redirect_faults(document.data), *unsupported(document.data))
-        faults += [document.fault(*each) for each in found]
+        checks = (dangers, rule_dangers, redirect_faults, unsupported)
+        faults += [document.fault(*found) for check in checks for found in check(document.data)]
     if faults or schema is None:
         raise ConfigurationError(_one_a_place(faults))
     deployment = deployment_of(schema, document.sources)

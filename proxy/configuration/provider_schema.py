@@ -55,4 +55,7 @@ class ProviderKeys(Keys):
         description="OpenID Connect: what id and logout tokens are signed with (id_token_signed_response_alg); "
         "RS256 unless written.",
     )
+    trust_unverified_email: bool | None = Field(
+        None, description="OpenID Connect: addresses count where the provider does not state email_verified."
+    )
     refresh: Switch = Field("off", description="OpenID Connect: renew sessions silently with refresh tokens.")

@@ -149,6 +149,13 @@ def _algorithm(value: str) -> str:
     return value
 
 
+def _audience(value: str) -> str:
+    # It is written into the 401's WWW-Authenticate, whose pairs are parted by commas.
+    if not re.fullmatch(r"[!#-+\--~]+", value):
+        raise fault("is not an identifier of an application", "write one such as https://crm.contoso.com/")
+    return value
+
+
 def _listed(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
@@ -174,6 +181,11 @@ Texts = Annotated[list[str], BeforeValidator(_listed, json_schema_input_type=_ON
 SignatureAlgorithms = Annotated[
     list[Annotated[str, AfterValidator(_algorithm)]],
     BeforeValidator(_listed, json_schema_input_type=_ONE_OR_MORE),
+]
+Audiences = Annotated[
+    list[Annotated[str, AfterValidator(_audience)]],
+    BeforeValidator(_listed, json_schema_input_type=_ONE_OR_MORE),
+    Field(min_length=1),
 ]
 SecretTexts = Annotated[
     list[SecretStr], BeforeValidator(_listed, json_schema_input_type=_ONE_OR_MORE), Field(min_length=1)

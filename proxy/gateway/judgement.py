@@ -101,11 +101,12 @@ def credentials_of(headers: HeaderLines, scheme: str, organization: Organization
     authorizations = headers.getall("authorization", ())
     if len(authorizations) > 1:
         raise RequestRefused(400, "duplicate_authorization")
-    cookies = read_cookies(headers.getall("cookie", ()))
+    secure = scheme == "https"
+    cookies = read_cookies(headers.getall("cookie", ()), secure=secure)
     means, _, token = authorizations[0].partition(" ") if authorizations else ("", "", "")
     if means.lower() == "bearer":
         return Credentials(bearer=token.strip(" \t"))
-    names = cookie_names(organization.cookie_suffix, secure=scheme == "https")
+    names = cookie_names(organization.cookie_suffix, secure=secure)
     return Credentials(
         cookie=cookies.get(names.session), nonce=cookies.get(names.nonce), device=cookies.get(names.device)
     )
@@ -257,7 +258,8 @@ class Judge:
         self._audit.record(
             AuditEvent.REFUSED,
             organization=organization.name,
-            principal=_name_of(session) if session else "",
+            principal=session.principal.user if session else "",
+            display_name=session.principal.display_name if session else None,
             reason=decision.reason,
             client_address=facts.client_address,
             method=facts.method,
@@ -306,8 +308,9 @@ class Judge:
             self._audit.record(
                 AuditEvent.BINDING_BROKEN if broken else AuditEvent.SESSION_EXPIRED,
                 organization=session.organization,
-                principal=_name_of(session),
+                principal=session.principal.user,
                 reason=ended.reason,
+                display_name=session.principal.display_name,
                 client_address=client_address,
                 session=session.reference.id_hash,
                 limit_at=None if broken else ended.at,
@@ -319,10 +322,6 @@ class Judge:
 def _over(reason: EndReason, reference: SessionReference | None) -> SessionReference | None:
     """The session that is over, if its cookie came from its own browser."""
     return None if reason is EndReason.BINDING_BROKEN else reference
-
-
-def _name_of(session: Session) -> str:
-    return session.principal.upn or session.principal.name
 
 
 def _is_unsure(decision: Decision, standing: Standing, session: Session) -> bool:

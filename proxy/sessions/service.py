@@ -207,7 +207,7 @@ class Sessions(Endings):
             if answer.at < min(new.now, creation.earlier or new.now):
                 creation = replace(creation, earlier=answer.at)
         names = listing.names(new.provider, new.provider_session, new.subject)
-        names += listing.names_of_user(new.principal.upn, new.principal.name)
+        names += listing.names_of_user(new.principal.user, new.principal.name)
         answer = await self._store.prepare(creation)
         for _ in range(_ATTEMPTS):
             if isinstance(answer, Owed):
@@ -256,7 +256,7 @@ class Sessions(Endings):
 
     def _names(self, session: Session, provider: str) -> Sequence[str]:
         named, who = self._listing.names(provider, session.provider_session, session.subject), session.principal
-        return named + self._listing.names_of_user(who.upn, who.name)
+        return named + self._listing.names_of_user(who.user, who.name)
 
     async def register_device(self, reference: SessionReference, organization: str, device: DeviceKey) -> bool:
         """See `devices.register`."""

@@ -13,6 +13,7 @@ import aiohttp
 import structlog
 
 from proxy.errors import ProviderError, ProviderMisconfigured, ProviderUnavailable
+from proxy.model.bearer import BearerSettings
 from proxy.model.principal import VerifiedToken
 from proxy.model.provider import OFFLINE_ACCESS, SIGNATURE_ALGORITHMS, IdentityProvider, ProviderMetadata
 from proxy.model.time import Instant, Seconds
@@ -20,12 +21,11 @@ from proxy.signin.shared_call import SharedCall
 from proxy.signin.token_endpoint import TokenEndpoint, TokenResponse, object_of
 from proxy.signin.verification import Verification
 from proxy.tokens.claims import verified_token
+from proxy.tokens.expectations import bearer_token_of, granted_access_token_of, id_token_of, logout_token_of
 from proxy.tokens.jwt import (
-    AccessTokenExpectation,
-    IdTokenExpectation,
     LogoutToken,
-    LogoutTokenExpectation,
     verify_access_token,
+    verify_bearer_token,
     verify_id_token,
     verify_logout_token,
 )
@@ -120,7 +120,7 @@ class Provider:
 
     async def _fetch_metadata(self) -> ProviderMetadata:
         url = f"{self.settings.issuer.rstrip('/')}/.well-known/openid-configuration"
-        self._metadata = _metadata(await self._get("metadata", url), self.settings.issuer)
+        self._metadata = read_discovery(await self._get("metadata", url), self.settings.issuer)
         self._metadata_due = self._clock() + _METADATA_SECONDS
         return self._metadata
 
@@ -186,53 +186,42 @@ class Provider:
         Raises TokenRefused, ProviderUnavailable, ProviderMisconfigured.
         """
         metadata = await self.metadata()
-        expected = IdTokenExpectation(
-            issuer=metadata.issuer,
-            client_id=self.settings.client_id,
-            nonce=nonce,
-            refreshed=refreshed,
-            algorithms=metadata.id_token_algorithms(self.settings),
-            leeway=self.settings.leeway,
-            maximum_lifetime=self.settings.maximum_token_lifetime,
-            access_token=response.access_token,
-        )
+        expected = id_token_of(self.settings, metadata, nonce, access_token=response.access_token, refreshed=refreshed)
         source = TokenSource.TOKEN_ENDPOINT
         token = response.id_token
         claims = await self._with_keys(token, lambda keys: verify_id_token(token, keys, expected, now), source)
+        vouches = metadata.vouches_for_addresses(self.settings)
         if self.settings.resource is None:
-            return verified_token(claims, self.settings)
+            return verified_token(claims, self.settings, vouches_for_addresses=vouches)
         if response.access_token is None:
             raise ProviderMisconfigured("a resource was asked for, and no access token came")
-        access = await self.access_claims(response.access_token, now, source)
-        return verified_token(claims, self.settings, access_claims=access)
+        access = await self.access_claims(response.access_token, now)
+        return verified_token(claims, self.settings, access_claims=access, vouches_for_addresses=vouches)
 
-    async def access_claims(
-        self, token: str, now: Instant, source: TokenSource = TokenSource.ANYBODY
-    ) -> dict[str, object]:
-        """The claims of an access token for us. Raises TokenRefused, ProviderUnavailable, ProviderMisconfigured."""
-        metadata, settings = await self.metadata(), self.settings
-        issuers = (metadata.issuer, metadata.access_token_issuer)
-        audiences = (settings.resource, settings.client_id, f"microsoft:identityserver:{settings.client_id}")
-        expected = AccessTokenExpectation(
-            issuers=tuple(issuer for issuer in issuers if issuer),
-            audiences=tuple(audience for audience in audiences if audience),
-            algorithms=metadata.id_token_signing_algs,
-            leeway=settings.leeway,
-            maximum_lifetime=settings.maximum_token_lifetime,
-        )
+    async def access_claims(self, token: str, now: Instant) -> dict[str, object]:
+        """Return the claims of an access token that the token endpoint itself returned.
+
+        Raises TokenRefused, ProviderUnavailable, ProviderMisconfigured.
+        """
+        expected = granted_access_token_of(self.settings, await self.metadata())
+        source = TokenSource.TOKEN_ENDPOINT
         return await self._with_keys(token, lambda keys: verify_access_token(token, keys, expected, now), source)
 
+    async def bearer_token(self, token: str, bearer: BearerSettings, now: Instant) -> VerifiedToken:
+        """Return the contents of a bearer token for an organization with these settings.
+
+        Raises TokenRefused, ProviderUnavailable, ProviderMisconfigured.
+        """
+        metadata = await self.metadata()
+        expected = bearer_token_of(self.settings, metadata, bearer)
+        source = TokenSource.ANYBODY
+        claims = await self._with_keys(token, lambda keys: verify_bearer_token(token, keys, expected, now), source)
+        vouches = metadata.vouches_for_addresses(self.settings)
+        return verified_token(claims, self.settings, vouches_for_addresses=vouches)
+
     async def logout_token(self, token: str, now: Instant) -> LogoutToken:
-        """What a logout token of this provider's for us says. Raises as `access_claims` does."""
-        metadata, settings = await self.metadata(), self.settings
-        expected = LogoutTokenExpectation(
-            issuer=metadata.issuer,
-            client_id=settings.client_id,
-            # One rule for both kinds (Back-Channel Logout 1.0, section 2.6, step 2).
-            algorithms=metadata.id_token_algorithms(settings),
-            leeway=settings.leeway,
-            maximum_lifetime=settings.maximum_token_lifetime,
-        )
+        """Return the contents of a logout token of this provider for the proxy. Raises as `bearer_token` does."""
+        expected = logout_token_of(self.settings, await self.metadata())
         source = TokenSource.ANYBODY
         return await self._with_keys(token, lambda keys: verify_logout_token(token, keys, expected, now), source)
 
@@ -293,8 +282,11 @@ def _outcome_of(status: int) -> str:
     return "unavailable" if status >= _SERVER_FAULT else "refused"
 
 
-def _metadata(document: Mapping[str, object], issuer: str) -> ProviderMetadata:
-    """The discovery document as a value (OpenID Connect Discovery, sections 3 and 4.3)."""
+def read_discovery(document: Mapping[str, object], issuer: str) -> ProviderMetadata:
+    """Return the discovery document as a value (OpenID Connect Discovery, sections 3 and 4.3).
+
+    Raises ProviderMisconfigured.
+    """
     stated = document.get("issuer")
     if stated != issuer:
         raise ProviderMisconfigured(f"discovery states the issuer {str(stated)[:200]!r}; {issuer!r} is configured")

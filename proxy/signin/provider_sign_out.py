@@ -85,8 +85,9 @@ class ProviderSignOut:
             self._audit.record(
                 AuditEvent.SIGNED_OUT,
                 organization=summary.organization,
-                principal=summary.upn or summary.name,
+                principal=summary.user,
                 reason="by_provider",
+                display_name=summary.display_name,
                 client_address=facts.client_address,
                 session=summary.reference.id_hash,
             )

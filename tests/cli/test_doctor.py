@@ -44,6 +44,8 @@ def test_programs_are_told_the_same(run, nobody_answers):
         ("configuration", "ok"),
         ("secret", "ok"),
         ("redirect URIs default", "ok"),
+        ("configuration", "warning"),
+        ("rules contoso", "ok"),
         ("store", "warning"),
         ("provider default", "fault"),
         ("upstream contoso", "fault"),

@@ -8,6 +8,8 @@ from proxy.model.session import Ended, EndReason, Live, NoSession, Session
 from proxy.model.settings import TimeRules
 from proxy.sessions.refresh import Tokens
 from proxy.sessions.service import Created, CredentialsOwed
+from support.desk import ALICE
+from support.patience import HANG
 
 SIGNED_OUT, TIMED_OUT = EndReason.SIGNED_OUT, EndReason.SESSION_TIMEOUT
 
@@ -17,7 +19,8 @@ def signed_out(clock) -> Ending:
 
 
 async def test_a_session_is_loaded_as_it_was_made_then_from_the_worker_s_own_copy(desk):
-    created = await desk.sign_in(provider_session="sid", subject="sub")
+    who = replace(ALICE, subject="sub")
+    created = await desk.sign_in(principal=who, provider_session="sid", subject="sub")
     assert await desk.sessions.load(created.cookie, "contoso") == Live(created.session, from_store=True)
     assert await desk.sessions.load(created.cookie, "contoso") == Live(created.session, from_store=False)
     assert await desk.sessions.load(created.cookie, "contoso", past_cache=True) == Live(
@@ -95,7 +98,7 @@ async def test_the_end_of_a_session_reaches_the_other_worker_s_copy_and_its_watc
     told = asyncio.get_running_loop().create_future()
     two.sessions.watch(created.session, told.set_result)
     await one.sessions.end(created.session, signed_out(one.clock))
-    assert await asyncio.wait_for(told, 5) is SIGNED_OUT
+    assert await asyncio.wait_for(told, HANG) is SIGNED_OUT
     assert two.sessions.cached(created.cookie, "contoso") is None
     assert isinstance(await two.sessions.load(created.cookie, "contoso"), Ended)
 
@@ -116,7 +119,7 @@ async def test_an_end_between_a_load_and_the_watch_is_told_all_the_same(desk):
     await desk.sessions.end(created.session, signed_out(desk.clock))
     told = asyncio.get_running_loop().create_future()
     desk.sessions.watch(created.session, told.set_result)
-    assert await asyncio.wait_for(told, 5) is SIGNED_OUT
+    assert await asyncio.wait_for(told, HANG) is SIGNED_OUT
 
 
 async def test_a_watcher_that_fails_keeps_no_other_from_hearing(desk):

@@ -7,6 +7,7 @@ import pytest
 from aiohttp import web
 
 from proxy.errors import ProviderMisconfigured, ProviderUnavailable, TokenRefused
+from proxy.model.bearer import BearerSettings
 from proxy.tokens.keys import UnknownKey
 from support import tokens
 from support.logout import EVENT
@@ -19,6 +20,11 @@ LIMIT = 1024 * 1024
 def bearer(kid="one", key=None, **changes) -> str:
     claims = tokens.changed(tokens.ACCESS_CLAIMS, aud=tokens.CLIENT, **changes)
     return tokens.sign({"alg": "RS256", "kid": kid, "typ": "JWT"}, claims, key or tokens.rsa_key())
+
+
+async def opened(one, token, now):
+    """A bearer token of a client whose id is its audience, as an organization accepts it that says so."""
+    return await one.bearer_token(token, BearerSettings(accept_id_tokens=True), now)
 
 
 def padded(document, size: int) -> bytes:
@@ -214,13 +220,13 @@ async def test_the_last_good_keys_serve_for_one_hour_more_and_no_longer(client, 
 
 async def test_a_key_that_the_provider_took_back_opens_nothing_after_an_hour(client, openid, clock):
     one = client()
-    assert await one.access_claims(bearer(), clock())
+    assert await opened(one, bearer(), clock())
     openid.jwks = {"keys": [tokens.jwk(tokens.rsa_key(nth=1), kid="two")]}
     clock.advance(HOUR)
     fresh = {"iat": int(clock()) - 1, "exp": int(clock()) + 600}
     with pytest.raises(UnknownKey):
-        await one.access_claims(bearer(**fresh), clock())
-    assert await one.access_claims(bearer("two", tokens.rsa_key(nth=1), **fresh), clock())
+        await opened(one, bearer(**fresh), clock())
+    assert await opened(one, bearer("two", tokens.rsa_key(nth=1), **fresh), clock())
 
 
 async def test_a_thousand_random_key_names_ask_the_provider_once_more_in_five_minutes(client, openid, clock):
@@ -229,13 +235,13 @@ async def test_a_thousand_random_key_names_ask_the_provider_once_more_in_five_mi
     for turn in range(1000):
         clock.advance(0.299)
         with pytest.raises(UnknownKey):
-            await one.access_claims(bearer(f"random-{turn}"), clock())
+            await opened(one, bearer(f"random-{turn}"), clock())
     assert openid.asked[KEYS] == 2
     clock.advance(1.4)
     with pytest.raises(UnknownKey):
-        await one.access_claims(bearer("random"), clock())
+        await opened(one, bearer("random"), clock())
     assert openid.asked[KEYS] == 3
-    assert await one.access_claims(bearer(), clock()), "meanwhile the known key opens as ever"
+    assert await opened(one, bearer(), clock()), "meanwhile the known key opens as ever"
 
 
 async def test_a_token_signed_with_a_key_just_published_is_accepted_at_once(client, openid, clock):
@@ -243,12 +249,12 @@ async def test_a_token_signed_with_a_key_just_published_is_accepted_at_once(clie
     await one.keys()
     clock.advance(60)
     with pytest.raises(UnknownKey):
-        await one.access_claims(bearer("two", tokens.rsa_key(nth=1)), clock())
+        await opened(one, bearer("two", tokens.rsa_key(nth=1)), clock())
     clock.advance(300)
     openid.jwks["keys"].append(tokens.jwk(tokens.rsa_key(nth=1), kid="two"))
-    assert await one.access_claims(bearer("two", tokens.rsa_key(nth=1)), clock())
+    assert await opened(one, bearer("two", tokens.rsa_key(nth=1)), clock())
     with pytest.raises(TokenRefused, match="signature"):
-        await one.access_claims(bearer("two"), clock())
+        await opened(one, bearer("two"), clock())
 
 
 async def test_random_key_names_ask_a_provider_in_trouble_no_more_than_every_five_seconds(client, openid, clock):
@@ -258,13 +264,13 @@ async def test_random_key_names_ask_a_provider_in_trouble_no_more_than_every_fiv
     for turn in range(100):
         clock.advance(0.1)
         with pytest.raises((ProviderUnavailable, UnknownKey)):
-            await one.access_claims(bearer(f"random-{turn}"), clock())
+            await opened(one, bearer(f"random-{turn}"), clock())
     assert openid.asked[KEYS] == 1 + 2, "ten seconds, two attempts"
-    assert await one.access_claims(bearer(), clock()), "the known key opens as ever"
+    assert await opened(one, bearer(), clock()), "the known key opens as ever"
     openid.answers.clear()
     openid.jwks["keys"].append(tokens.jwk(tokens.rsa_key(nth=1), kid="two"))
     clock.advance(5)
-    assert await one.access_claims(bearer("two", tokens.rsa_key(nth=1)), clock())
+    assert await opened(one, bearer("two", tokens.rsa_key(nth=1)), clock())
 
 
 def rolled_over(openid, turn: int, *, published: bool = True) -> None:
@@ -284,7 +290,10 @@ async def signed_in(one, clock):
 async def test_a_strangers_junk_does_not_delay_the_sign_ins_after_a_rollover(client, openid, clock, junk):
     one = client()
     await one.keys()
-    verify = one.access_claims if junk == "bearer" else one.logout_token
+
+    async def verify(token, now):
+        return await (opened(one, token, now) if junk == "bearer" else one.logout_token(token, now))
+
     with pytest.raises(UnknownKey):
         await verify(bearer("random"), clock())
     assert openid.asked[KEYS] == 2, "the junk has spent its fetch of these five minutes"
@@ -316,10 +325,10 @@ async def test_a_known_key_does_not_wait_for_a_fetch_that_is_shared(client, open
     one = client()
     await one.keys()
     openid.held = asyncio.Event()
-    waiting = [asyncio.ensure_future(one.access_claims(bearer(f"random-{turn}"), clock())) for turn in range(20)]
+    waiting = [asyncio.ensure_future(opened(one, bearer(f"random-{turn}"), clock())) for turn in range(20)]
     async with asyncio.timeout(20):
         await openid.reached.wait()
-        assert await one.access_claims(bearer(), clock())
+        assert await opened(one, bearer(), clock())
         assert not any(task.done() for task in waiting)
         openid.held.set()
         found = await asyncio.gather(*waiting, return_exceptions=True)
