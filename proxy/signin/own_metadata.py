@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+import structlog
 from aiohttp import web
 
 from proxy.errors import CannotStart, VerificationBusy
@@ -16,6 +17,8 @@ from proxy.signin.federation_sign_in import FederationSignIn
 from proxy.signin.protocol import SignInProtocol
 from proxy.tokens.own_metadata import OwnParty
 from proxy.tokens.xml_encryption import DecryptionKey
+
+log = structlog.get_logger("signin")
 
 
 class OwnMetadata:
@@ -47,6 +50,7 @@ class OwnMetadata:
         try:
             body = await provider.federation.own_metadata(party)
         except VerificationBusy as error:
+            log.warning("own_metadata_not_signed", detail=str(error))
             return failed(self._pages, request, reason_of(error), sign_in=None, organization=organization.friendly_name)
         return web.Response(
             body=body, content_type="application/samlmetadata+xml", headers={"Cache-Control": "public, max-age=300"}
