@@ -46,7 +46,8 @@ def warnings(loaded, good):
             INACTIVITY + BOTH + BIT + LIVE,
             (
                 "13:49: warning: organizations[0].system_settings.inactivitytimeoutenabled: takes no effect, because "
-                "FCB.UCIInactivityTimeout is off; fix: write FCB.UCIInactivityTimeout: true below feature_control_bits, "
+                "FCB.UCIInactivityTimeout is off; fix: write FCB.UCIInactivityTimeout: true below "
+                "feature_control_bits, "
                 "or run claims-proxy settings set FCB.UCIInactivityTimeout=true"
             ),
         ),
