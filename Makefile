@@ -5,7 +5,7 @@ BIN := .venv/bin
 NODE_MODULES := tests/interop/node_modules/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all check bench format lock clean
+.PHONY: help demo test test-all test-long check bench format lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /make \1	/p' Makefile | expand -t 18
@@ -14,11 +14,14 @@ demo: .venv/.runtime ## an AD FS double, a small CRM and the proxy in front of i
 	$(BIN)/claims-proxy demo
 
 test: .venv/.development $(NODE_MODULES) ## the tests, in less than five minutes
-	$(BIN)/pytest -n auto -m 'not slow and not chromium'
+	$(BIN)/pytest -n auto -m 'not slow and not chromium and not long'
 
 test-all: test ## the tests, then all journeys in a browser and the slow suites
-	$(BIN)/pytest -n auto -m 'chromium and not slow'
-	$(BIN)/pytest -m slow
+	$(BIN)/pytest -n auto -m 'chromium and not slow and not long'
+	$(BIN)/pytest -m 'slow and not long'
+
+test-long: .venv/.development ## the fuzz targets with 100,000 random inputs each, for up to an hour; or EXAMPLES=5000
+	$(if $(EXAMPLES),LONG_EXAMPLES=$(EXAMPLES)) $(BIN)/pytest -n auto -m 'fuzz or long' --hypothesis-profile=long --hypothesis-show-statistics
 
 check: .venv/.development ## linters, types, the arrows between the layers
 	$(BIN)/ruff check .

@@ -11,12 +11,29 @@ from pathlib import Path
 import pytest
 import structlog
 import uvloop
+from hypothesis import HealthCheck, settings
 
 from proxy.demo.adfs_keys import make_signing_key
 from support.browser import Browser
 from support.loggers import forget_what_they_write_to
 from support.redis_server import RedisServer
 from support.world import World
+
+# No clock decides a test, and two runs of one tree try the same examples. `make test-long` tries many others.
+settings.register_profile(
+    "short",
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture],
+)
+settings.register_profile(
+    "long",
+    settings.get_profile("short"),
+    derandomize=False,
+    print_blob=True,
+    max_examples=int(os.environ.get("LONG_EXAMPLES", "100000")),
+)
+settings.load_profile("short")
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
@@ -127,8 +144,11 @@ async def other_browser():
 def pytest_collection_modifyitems(items):
     """A browser takes its time: the demonstration's journeys stand for all of them until `make test-all`."""
     for item in items:
-        if item.path.parent.name == "chromium" and item.path.name != "test_demo.py":
-            item.add_marker("chromium")
+        match item.path.parent.name:
+            case "chromium" if item.path.name != "test_demo.py":
+                item.add_marker("chromium")
+            case "fuzz":
+                item.add_marker("fuzz")
 
 
 @pytest.hookimpl(wrapper=True)
@@ -137,7 +157,7 @@ def pytest_runtest_makereport(item, call):
     report = yield
     if report.skipped and os.environ.get("CI") and not hasattr(report, "wasxfail"):
         reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
-        if "shared:" not in reason:
+        if not reason.removeprefix("Skipped: ").startswith("shared:"):
             report.outcome = "failed"
             report.longrepr = f"skipped in CI, where everything is to run: {reason}"
     return report

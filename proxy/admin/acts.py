@@ -100,6 +100,13 @@ class Acts:
                 found[organization.name] = [each async for each in ends]
         return found
 
+    async def would_change(self, wanted: Sequence[Wish] | int, *, seen: int | None = None) -> bool:
+        """Return True if `change` (of these wishes) or `go_back` (to this revision) would change anything.
+
+        Raises as they do; nothing is changed.
+        """
+        return bool((await self._settings.rehearse(self._deployment, wanted, seen=seen)).items)
+
     async def change(self, wishes: Sequence[Wish], author: Author, *, seen: int | None = None) -> Done:
         """Change settings, and end at once the sessions that this ends. Raises as `LiveSettings.change`."""
         made = await self._settings.change(self._deployment, wishes, author, seen=seen)

@@ -46,6 +46,7 @@ _SCHEMAS: Mapping[str, Mapping[str, Any]] = {
         upn=_or_null(_STRING),
         token={**_STRING, "description": f"To be sent as {TOKEN_HEADER} with every change."},
         credentials_fresh_for={**_NUMBER, "description": "Seconds that changes may still be made for."},
+        each_change_signs_in={**_BOOLEAN, "description": "An application shares the origin: each change signs in."},
         settings_source={"enum": ["live", "yaml"]},
     ),
     "Overview": _object(
@@ -142,7 +143,8 @@ _SCHEMAS: Mapping[str, Mapping[str, Any]] = {
 _PROBLEMS: Mapping[int, str] = {
     400: "The request is not as it must be.",
     401: "No session, or one that has ended.",
-    403: "Not an administrator, a foreign origin, a wrong token, or credentials that are too old.",
+    403: "Not an administrator, a foreign origin, a wrong token, credentials that are too old, or a change that waits: "
+    "`sign_in` is the path of the sign-in that makes it.",
     404: "There is no such thing.",
     405: "Another method.",
     503: "The store does not answer.",

@@ -51,7 +51,7 @@ class AdminStation:
         if visitor is None:
             return self._refused(request, facts, organization, session)
         if name.startswith("api/"):
-            return await self._api.answer(visitor, name.removeprefix("api/"))
+            return await self._api.answer(visitor, name.removeprefix("api/"), base.removesuffix("/admin"))
         if request.method not in {"GET", "HEAD"}:
             return Problem(405, "method_not_allowed", "GET alone", headers={"Allow": "GET, HEAD"}).answer()
         return self._shown(visitor, base, name)

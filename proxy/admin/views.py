@@ -130,7 +130,7 @@ def session_row(summary: Summary, deployment: Deployment, now: Instant) -> dict[
         "ends_by": None,
         "over": False,
     }
-    organization = next((each for each in deployment.organizations if each.name == summary.organization), None)
+    organization = next((each for each in deployment.sites if each.name == summary.organization), None)
     if organization is None:
         return row
     rules = rules_of(deployment, organization)

@@ -20,7 +20,7 @@ from proxy.gateway.certificates import LoadedPair, load_pair
 from proxy.model.deployment import Deployment
 from proxy.model.organization import Organization
 from proxy.model.provider import IdentityProvider
-from proxy.model.redirect_uri import redirect_uris
+from proxy.model.redirect_uri import redirect_uri, redirect_uris
 from proxy.model.time import Instant, Seconds
 from proxy.signin.bearer import bearer_provider
 from proxy.store.examination import Examined, examine
@@ -55,7 +55,13 @@ class Finding:
 
 async def examined(deployment: Deployment, clock: Callable[[], Instant]) -> tuple[Finding, ...]:
     """Every finding, in the order in which one would look: our own files first, then whom we talk to."""
-    own = [*_files(deployment), *_secrets(deployment), *_listener(deployment, clock()), *_redirects(deployment)]
+    own = [
+        *_files(deployment),
+        *_secrets(deployment),
+        *_listener(deployment, clock()),
+        *_redirects(deployment),
+        *_administration(deployment),
+    ]
     try:
         trust = Trust()
         trust.towards(deployment.ca_file)
@@ -130,9 +136,9 @@ def _listener(deployment: Deployment, now: Instant) -> Iterable[Finding]:
         yield _fault("certificate", error)
         return
     yield _validity(pair, now)
-    hosts = {host for organization in deployment.organizations for host in organization.hosts}
+    hosts = {host for site in deployment.sites for host in site.hosts}
     if missing := sorted(host for host in hosts if not pair.is_for(host)):
-        right = "a certificate whose subjectAltName has every host of organizations"
+        right = "a certificate whose subjectAltName has every host of organizations and of administration"
         yield Finding("certificate", Grade.FAULT, f"{listen.tls.certificate} is not for {', '.join(missing)}", right)
 
 
@@ -140,6 +146,16 @@ def _redirects(deployment: Deployment) -> Iterable[Finding]:
     for provider, uris in redirect_uris(deployment).items():
         said = f"register exactly these at the provider, without wildcards: {', '.join(uris)}"
         yield Finding(f"redirect URIs {provider}", Grade.OK, said)
+
+
+def _administration(deployment: Deployment) -> Iterable[Finding]:
+    site = deployment.administration
+    if site is not None:
+        said = f"{deployment.origin(site.hosts[0])}; redirect URI: {redirect_uri(deployment, site, site.hosts[0])}"
+        yield Finding("administration", Grade.OK, said)
+    for warning in deployment.warnings:
+        if warning.key.startswith("administrat"):
+            yield Finding("administration", Grade.WARNING, warning.wrong, warning.right.removeprefix("fix: "))
 
 
 def _validity(pair: LoadedPair, now: Instant) -> Finding:

@@ -66,7 +66,8 @@ def wire(deployment: Deployment, lasting: Lasting, holder: contextlib.AsyncExitS
     Raises CannotStart where a file that it names cannot be used.
     """
     parts = _parts(deployment, lasting, holder)
-    sign_in, browser = signing_in(parts), in_pages(parts)
+    admin = administration(parts, partial(checks_of, lasting.sessions, parts.providers))
+    sign_in, browser = signing_in(parts, admin.pending.confirm), in_pages(parts)
     pools = pools_of(deployment, lasting, holder)
     bearer = BearerSessions(
         parts.openid,
@@ -79,17 +80,8 @@ def wire(deployment: Deployment, lasting: Lasting, holder: contextlib.AsyncExitS
         address = bearer.challenge_address(organization)
         return BearerAddress(*address) if address else None
 
-    station = administration(
-        deployment,
-        sessions=lasting.sessions,
-        settings=lasting.settings,
-        pages=lasting.pages,
-        audit=parts.audit,
-        clock=lasting.clock,
-        checks=partial(checks_of, lasting.sessions, parts.providers),
-    )
     gateway = Gateway(
-        organizations=deployment.organizations,
+        organizations=deployment.sites,
         listen=deployment.listen,
         sessions=lasting.sessions,
         bearer=bearer.lookup,
@@ -106,7 +98,7 @@ def wire(deployment: Deployment, lasting: Lasting, holder: contextlib.AsyncExitS
         sign_in_hosts=_sign_in_hosts(deployment),
         refresh=parts.refresher.wanted,
         sign_in_at_root=sign_in.at_root,
-        guarded={"admin": station},
+        guarded={"admin": admin.station},
         forms=browser.forms,
         transform=Injection(parts.rules_for, parts.table.mount, partial(secrets.token_urlsafe, 16)),
     )
@@ -130,7 +122,7 @@ def _parts(deployment: Deployment, lasting: Lasting, holder: contextlib.AsyncExi
         openid=openid,
         rules_for=rules_for,
         audit=audit,
-        table=OrganizationTable(deployment.organizations, deployment.listen.prefix, _sign_in_hosts(deployment)),
+        table=OrganizationTable(deployment.sites, deployment.listen.prefix, _sign_in_hosts(deployment)),
         sealer=sealer,
         guard=BindingGuard(deployment.binding, sealer),
         refresher=refresher,

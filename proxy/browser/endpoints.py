@@ -1,6 +1,5 @@
 """`session` and `activity`: durations instead of instants, so that a wrong clock in the browser does no harm."""
 
-import hashlib
 from typing import Protocol
 
 from aiohttp import web
@@ -11,6 +10,9 @@ from proxy.model.request import RequestFacts
 from proxy.model.session import Session
 from proxy.model.time import Instant, Seconds
 from proxy.policy.limits import time_left
+from proxy.sealing import Sealer
+
+_PURPOSE = "principal shown to pages"
 
 
 class NotesActivity(Protocol):
@@ -26,15 +28,18 @@ class NotesActivity(Protocol):
 class BrowserEndpoints:
     """The endpoints a page's own script talks to."""
 
-    def __init__(self, visits: Visits, sessions: NotesActivity) -> None:
+    def __init__(self, visits: Visits, sessions: NotesActivity, sealer: Sealer) -> None:
         self._visits = visits
+        self._sealer = sealer
         self._sessions = sessions
 
     async def session(
         self, request: web.Request, facts: RequestFacts, organization: Organization | None
     ) -> web.StreamResponse:
-        """GET: seconds left until each end and each warning, the reason, an opaque tag of the principal.
+        """GET: seconds left until each end and each warning, the reason, opaque tags of the principal.
 
+        `principal`: one tag under each configured secret, newest first, separated by spaces. Two responses are about
+        the same principal if they share a tag, also while a secret is being rotated and nodes list different secrets.
         Also `activity_resolution` (seconds; to report activity more often changes nothing) and `dialogs`, whether the
         page is to warn at all.
         """
@@ -75,7 +80,7 @@ class BrowserEndpoints:
                 "inactivity_ends_in": inactivity,
                 "inactivity_warning_in": warning,
                 "reason": left.reason,
-                "principal": hashlib.sha256(session.principal.key.encode()).hexdigest()[:16],
+                "principal": " ".join(self._sealer.tags(session.principal.key, purpose=_PURPOSE)),
                 "activity_resolution": self._sessions.activity_resolution(rules.inactivity),
                 # An exempt client shows its own screens, or has nobody to show one to.
                 "dialogs": session.client_kind not in rules.exempt_kinds,

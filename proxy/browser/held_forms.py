@@ -180,8 +180,10 @@ class HeldForms:
 
     async def _find(self, request: web.Request, facts: RequestFacts, organization: Organization) -> HeldForm | None:
         """The form that the browser's cookie opens, in this organization. Raises StoreUnavailable."""
-        names = cookie_names(organization.cookie_suffix, secure=facts.scheme == "https")
-        name, _, key = read_cookies(request.headers.getall("Cookie", [])).get(names.held, "").partition(".")
+        secure = facts.scheme == "https"
+        names = cookie_names(organization.cookie_suffix, secure=secure)
+        cookies = read_cookies(request.headers.getall("Cookie", []), secure=secure)
+        name, _, key = cookies.get(names.held, "").partition(".")
         if len(name) != _NAME_LENGTH or len(key) != _KEY_LENGTH:
             return None
         now = self._clock()

@@ -62,8 +62,9 @@ class Visits:
         """The visit, else the answer that says why there is none."""
         if organization is None:
             return as_json({"error": "unknown_path"}, status=404)
-        names = cookie_names(organization.cookie_suffix, secure=facts.scheme == "https")
-        cookies = read_cookies(request.headers.getall("Cookie", []))
+        secure = facts.scheme == "https"
+        names = cookie_names(organization.cookie_suffix, secure=secure)
+        cookies = read_cookies(request.headers.getall("Cookie", []), secure=secure)
         cookie = cookies.get(names.session)
         lookup = await self._sessions.load(cookie, organization.name)
         now = self._clock()

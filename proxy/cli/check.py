@@ -6,7 +6,7 @@ import click
 
 from proxy.admin.views import rules_by_organization
 from proxy.cli.output import complain, config_option, load_or_exit, say
-from proxy.model.redirect_uri import redirect_uris
+from proxy.model.redirect_uri import redirect_uri, redirect_uris
 
 
 @click.command()
@@ -24,6 +24,11 @@ def check(config: Path) -> None:
     names = ", ".join(organization.name for organization in deployment.organizations)
     issuers = ", ".join(provider.issuer or str(provider.metadata) for provider in deployment.identity_providers)
     store = deployment.state.partition(":")[0]
+    if (site := deployment.administration) is not None:
+        where = f"{deployment.origin(site.hosts[0])}{deployment.listen.prefix}/admin/"
+        click.echo(
+            f"Administration: {where}. Redirect URI to register: {redirect_uri(deployment, site, site.hosts[0])}"
+        )
     click.echo(f"{config}: good. Organizations: {names}. Identity provider: {issuers}. Sessions in: {store}.")
     for name, lines in rules_by_organization(deployment).items():
         say(f"{name}: {' '.join(lines)}")

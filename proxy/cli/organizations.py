@@ -70,8 +70,5 @@ def _row(deployment: Deployment, organization: Organization) -> dict[str, str]:
 
 
 def url_of(deployment: Deployment, organization: Organization) -> str:
-    """Where browsers find it, as far as the configuration tells: behind another proxy its port is not ours."""
-    listen = deployment.listen
-    secure = listen.tls is not None or bool(listen.trusted_proxies)
-    port = "" if listen.trusted_proxies or listen.port in (80, 443) else f":{listen.port}"
-    return f"{'https' if secure else 'http'}://{organization.hosts[0]}{port}{organization.path}/"
+    """Where browsers find it, as far as the configuration tells."""
+    return f"{deployment.origin(organization.hosts[0])}{organization.path}/"

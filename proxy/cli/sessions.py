@@ -109,7 +109,7 @@ async def _by_id(at: Office, session_id: str) -> Summary:
 
 
 def _ends(deployment: Deployment, summary: Summary) -> dict[str, str | None]:
-    organization = next((each for each in deployment.organizations if each.name == summary.organization), None)
+    organization = next((each for each in deployment.sites if each.name == summary.organization), None)
     if organization is None:
         return {}
     rules = rules_of(deployment, organization)

@@ -6,12 +6,13 @@ from uuid import NAMESPACE_URL, uuid5
 
 from proxy.configuration.organization_schema import OrganizationKeys
 from proxy.configuration.provider_schema import ClaimKeys, ProviderKeys
-from proxy.configuration.schema import BindingKeys, ListenKeys, ManagementKeys, Schema
+from proxy.configuration.schema import AdministrationKeys, BindingKeys, ListenKeys, ManagementKeys, Schema
 from proxy.configuration.values import network_prefixes, networks, secret, split_address
 from proxy.model.bearer import BearerSettings
 from proxy.model.binding import BindingSettings
 from proxy.model.deployment import Deployment, Listen, Management, Observability, SessionTuning, Tls, UpstreamTuning
 from proxy.model.organization import (
+    ADMINISTRATION,
     AccessRule,
     ExemptClientRule,
     Organization,
@@ -54,6 +55,7 @@ def deployment_of(keys: Schema, files: Sequence[str] = ()) -> Deployment:
             AccessRule(rule.claim, tuple(rule.values), provider=rule.provider or (top.name if top else ""))
             for rule in keys.administrators
         ),
+        administration=_administration(keys.administration, top) if keys.administration else None,
         stated=frozenset(keys.server_settings.model_fields_set | keys.feature_control_bits.model_fields_set),
     )
 
@@ -111,6 +113,18 @@ def _provider(keys: ProviderKeys) -> IdentityProvider:
 def _claims(keys: ClaimKeys) -> ClaimNames:
     given = {name: tuple(claims) for name, claims in keys.model_dump().items() if claims is not None}
     return ClaimNames(**given)
+
+
+def _administration(keys: AdministrationKeys, top: ProviderKeys | None) -> Organization:
+    return Organization(
+        name=ADMINISTRATION,
+        id=str(uuid5(NAMESPACE_URL, f"claims-proxy:{ADMINISTRATION}")),
+        hosts=(keys.host,),
+        upstream="",
+        friendly_name="Administration",
+        identity_provider=keys.provider or (top.name if top else ""),
+        is_administration=True,
+    )
 
 
 def _organization(keys: OrganizationKeys, top: ProviderKeys | None, hosts: Counter[str]) -> Organization:

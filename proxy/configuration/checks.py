@@ -11,6 +11,7 @@ from proxy.configuration.document import KeyPath
 from proxy.configuration.organization_schema import SystemSettingKeys
 from proxy.configuration.schema import LimitKeys
 from proxy.configuration.values import split_url
+from proxy.model.organization import ADMINISTRATION
 from proxy.model.settings import Limits, SystemSettings
 from proxy.model.settings_bounds import bounds_problems
 
@@ -247,6 +248,33 @@ def _providers_have_names(data: dict[str, Any]) -> Iterator[Finding]:
             yield (*path, "name"), wrong, "fix: write a name without | and blanks, such as partners"
 
 
+def _administration_has_a_place_of_its_own(data: dict[str, Any]) -> Iterator[Finding]:
+    administration = _mapping(data, "administration")
+    host = str(administration.get("host", "")).lower().rstrip(".")
+    for path, organization in _organizations(data) if administration else ():
+        hosts = {str(each).lower().rstrip(".") for each in _list(organization.get("hosts"))}
+        if host in hosts:
+            wrong = f"{host} is a host of organization {organization.get('name')}, whose scripts would share its origin"
+            yield ("administration", "host"), wrong, "fix: give it a name of its own, such as admin.contoso.com"
+        if organization.get("name") == ADMINISTRATION:
+            wrong = f"{ADMINISTRATION} is the name of the administration host in sessions and logs"
+            yield (*path, "name"), wrong, "fix: rename the organization"
+
+
+def _administration_has_a_provider(data: dict[str, Any]) -> Iterator[Finding]:
+    administration = _mapping(data, "administration")
+    if not administration:
+        return
+    known = [str(provider.get("name", "default")) for _, provider in _providers(data)]
+    named = administration.get("provider")
+    if named is None and not _mapping(data, "identity_provider"):
+        wrong = "is missing, and there is no top-level identity_provider"
+        yield ("administration", "provider"), wrong, f"fix: write one of {', '.join(known) or 'their names'}"
+    elif named is not None and str(named) not in known:
+        wrong = f"{named} is not the name of an identity provider"
+        yield ("administration", "provider"), wrong, f"fix: write one of {', '.join(known)}"
+
+
 _CHECKS: tuple[Callable[[dict[str, Any]], Iterator[Finding]], ...] = (
     _workers_share_a_store,
     _providers_are_encrypted,
@@ -264,4 +292,6 @@ _CHECKS: tuple[Callable[[dict[str, Any]], Iterator[Finding]], ...] = (
     _one_host_header_suits_all,
     _everyone_has_a_provider,
     _providers_have_names,
+    _administration_has_a_place_of_its_own,
+    _administration_has_a_provider,
 )

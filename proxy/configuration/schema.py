@@ -9,6 +9,7 @@ from proxy.configuration.organization_schema import VALUES, OrganizationKeys
 from proxy.configuration.provider_schema import ProviderKeys
 from proxy.configuration.values import (
     Address,
+    HostName,
     NetworkPrefixText,
     NetworkText,
     PathPrefix,
@@ -140,6 +141,15 @@ class AdministratorKeys(Keys):
     )
 
 
+class AdministrationKeys(Keys):
+    """A host for the admin pages, which no application shares."""
+
+    host: HostName = Field(description="Host name of the admin pages, without port; no organization's.")
+    provider: str | None = Field(
+        None, min_length=1, description="Name of the identity provider; left out: the top-level one."
+    )
+
+
 class Schema(Keys):
     """The whole file."""
 
@@ -161,6 +171,9 @@ class Schema(Keys):
     binding: BindingKeys = Field(BindingKeys(), description="What a session is bound to.")
     organizations: list[OrganizationKeys] = Field(min_length=1, description="What we stand in front of.")
     administrators: list[AdministratorKeys] = Field([], description="Who may use the admin pages; left out: nobody.")
+    administration: AdministrationKeys | None = Field(
+        None, description="A host for the admin pages; left out: they share every organization's origin."
+    )
     observability: ObservabilityKeys = Field(ObservabilityKeys(), description="Logs and audit events.")
 
 

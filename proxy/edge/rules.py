@@ -173,6 +173,8 @@ class Rules:
                 judge_target(text, allow_encoded_slash=False, method=method)
         except RequestRefused:
             return None
+        if organization.is_administration:
+            return None
         # A POST is what may carry a token; whether this request is one, the full lane looks.
         if may_be_sign_in(organization, "POST", path, text):
             return None

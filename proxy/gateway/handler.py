@@ -117,6 +117,7 @@ class Gateway:
         self._answers = Answers(pages, self.table, challenge_address)
         self._forms = LateForms(forms, self._answers) if forms else None
         self.organizations = organizations
+        self._administration = next((each for each in organizations if each.is_administration), None)
         self.judge = Judge(
             sessions=sessions,
             bearer=bearer,
@@ -194,6 +195,10 @@ class Gateway:
         if ours:
             return await self._own(request, facts, organization, ours[1], line)
 
+        if known.is_administration:
+            line.decision, line.reason = "own", "root"
+            return self._answers.outside_administration(request, facts, known)
+
         body = None
         if self._sign_in_at_root is not None and may_be_sign_in(known, facts.method, path, target):
             found = await self._sign_in_at_root(request, facts, known)
@@ -225,7 +230,8 @@ class Gateway:
         self, request: web.Request, facts: RequestFacts, organization: Organization | None, name: str, line: _Line
     ) -> web.StreamResponse:
         """One of our own endpoints. It runs to its end even if the client goes."""
-        if organization is not None and (guarded := self._guarded.get(name.partition("/")[0])) is not None:
+        guarded = self._guards(name, organization)
+        if organization is not None and guarded is not None:
             return await self._behind_sign_in(request, facts, organization, guarded, line)
         head, _, rest = name.partition("/")
         key = name if name in self._endpoints or not rest or "/" in rest else f"{head}/"
@@ -241,6 +247,15 @@ class Gateway:
             log.warning("store_unreachable", endpoint=name, error=str(error))
             line.reason = Reason.STORE_UNREACHABLE
             return self._answers.store_unreachable(request, facts)
+
+    def _guards(self, name: str, organization: Organization | None) -> GuardedEndpoint | None:
+        """Return the endpoint that asks for a session, if this one does and is served at this organization.
+
+        Administrators' pages are at their own host only, where there is one.
+        """
+        if organization is None or self._administration not in (None, organization):
+            return None
+        return self._guarded.get(name.partition("/")[0])
 
     async def _behind_sign_in(
         self,

@@ -101,11 +101,12 @@ def credentials_of(headers: HeaderLines, scheme: str, organization: Organization
     authorizations = headers.getall("authorization", ())
     if len(authorizations) > 1:
         raise RequestRefused(400, "duplicate_authorization")
-    cookies = read_cookies(headers.getall("cookie", ()))
+    secure = scheme == "https"
+    cookies = read_cookies(headers.getall("cookie", ()), secure=secure)
     means, _, token = authorizations[0].partition(" ") if authorizations else ("", "", "")
     if means.lower() == "bearer":
         return Credentials(bearer=token.strip(" \t"))
-    names = cookie_names(organization.cookie_suffix, secure=scheme == "https")
+    names = cookie_names(organization.cookie_suffix, secure=secure)
     return Credentials(
         cookie=cookies.get(names.session), nonce=cookies.get(names.nonce), device=cookies.get(names.device)
     )

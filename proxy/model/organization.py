@@ -2,11 +2,15 @@
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Final
 
 from proxy.model.bearer import BearerSettings
 from proxy.model.session import ClientKind
 from proxy.model.settings import ServerSettings, SystemSettings
 from proxy.model.time import Seconds
+
+ADMINISTRATION: Final = "administration"
+"""Name of the administrators' own host in sessions, logs and metrics; no organization has it beside that host."""
 
 
 class OrganizationKind(StrEnum):
@@ -102,7 +106,8 @@ class Organization:
     `upstream_sign_in`: the application runs WS-Federation itself at its root. `publishes_metadata`: our federation
     metadata also stand where AD FS looks for CRM's. `has_sign_in_at_root`: WS-Federation may come to its root, ours or
     the application's. `stated`: the settings that the YAML writes out, by their attributes. `inject`: where the page's
-    script goes. `bearer`: which bearer tokens are accepted.
+    script goes. `bearer`: which bearer tokens are accepted. `is_administration`: the administrators' own host; it has
+    no upstream, and only our endpoints.
     """
 
     name: str
@@ -136,6 +141,7 @@ class Organization:
     stated: frozenset[str] = field(default=frozenset(), compare=False)
     inject: ScriptPlacement = ScriptPlacement.NONE
     bearer: BearerSettings = field(default_factory=BearerSettings)
+    is_administration: bool = False
 
     @property
     def cookie_suffix(self) -> str:

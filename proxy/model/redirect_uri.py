@@ -10,13 +10,12 @@ from dataclasses import dataclass
 from typing import NamedTuple
 from urllib.parse import quote, unquote
 
-from proxy.model.deployment import Deployment, Listen
+from proxy.model.deployment import Deployment
 from proxy.model.organization import Organization
 from proxy.model.provider import IdentityProvider, Protocol
 
-CALLBACK = "callback"
+CALLBACK, WSFED = "callback", "wsfed"
 _PORT = re.compile(r":[0-9]+\Z")
-_DEFAULT_PORTS = {"https": 443, "http": 80}
 
 
 class Answering(NamedTuple):
@@ -95,15 +94,24 @@ def redirect_uris(deployment: Deployment) -> Mapping[str, tuple[str, ...]]:
 
     Behind a load balancer (`listen.trusted_proxies`) the public port is not known; 443 is assumed.
     """
-    providers = {each.name: each for each in deployment.identity_providers}
-    redirects = Redirects.among(deployment.organizations, deployment.identity_providers)
     found: dict[str, dict[str, None]] = {}
-    for each in _answering(deployment.organizations, deployment.identity_providers):
-        for host in each.hosts:
-            origin = _origin(deployment.listen, host, each.sign_in_host)
-            endpoint = redirects.endpoint(providers[each.provider], host)
-            found.setdefault(each.provider, {})[f"{origin}{deployment.listen.prefix}/{endpoint}"] = None
+    for site in deployment.sites:
+        if deployment.provider(site.identity_provider).protocol is Protocol.OIDC:
+            for host in site.hosts:
+                found.setdefault(site.identity_provider, {})[redirect_uri(deployment, site, host)] = None
     return {provider: tuple(uris) for provider, uris in found.items()}
+
+
+def redirect_uri(deployment: Deployment, site: Organization, host: str) -> str:
+    """Return the address to which the provider of a site sends browsers back after a sign-in at this host."""
+    provider = deployment.provider(site.identity_provider)
+    if provider.protocol is Protocol.OIDC:
+        endpoint = Redirects.among(deployment.sites, deployment.identity_providers).endpoint(provider, host)
+    else:
+        endpoint = WSFED
+    scheme = deployment.origin(host).partition(":")[0]
+    origin = f"{scheme}://{provider.sign_in_host}" if provider.sign_in_host else deployment.origin(host)
+    return f"{origin}{deployment.listen.prefix}/{endpoint}"
 
 
 def _answering(organizations: Iterable[Organization], providers: Iterable[IdentityProvider]) -> Iterable[Answering]:
@@ -112,12 +120,3 @@ def _answering(organizations: Iterable[Organization], providers: Iterable[Identi
         provider = openid.get(organization.identity_provider)
         if provider is not None:
             yield Answering(provider.name, organization.hosts, provider.sign_in_host)
-
-
-def _origin(listen: Listen, host: str, sign_in_host: str | None) -> str:
-    scheme = "https" if listen.tls or listen.trusted_proxies else "http"
-    if sign_in_host:
-        return f"{scheme}://{sign_in_host}"
-    behind = listen.tls is None and bool(listen.trusted_proxies)
-    known = behind or listen.port == _DEFAULT_PORTS[scheme]
-    return f"{scheme}://{host}" if known else f"{scheme}://{host}:{listen.port}"

@@ -78,6 +78,7 @@ class Pages:
         token: str | None = None,
         discard: str | None = None,
         details: str | None = None,
+        lines: Sequence[str] = (),
         action: str | None = None,
         organization: str | None = None,
         name: str | None = None,
@@ -90,8 +91,9 @@ class Pages:
         out.
         `form_action`: URLs or origins that the answer to that POST may redirect to, such as the provider's end-session
         endpoint; Chromium holds redirects after a POST to `form-action` too. `framed_by`: origins beside our own that
-        may frame a page meant for frames. `organization` (a friendly name), `name` (who is signed in) and `details`
-        are shown. `headers` come last and win. Raises ValueError for a `form_action` or `framed_by` that has no origin.
+        may frame a page meant for frames. `organization` (a friendly name),
+        `name` (who is signed in), `details` and `lines` (a list) are shown. `headers` come last and win. Raises
+        ValueError for a `form_action` or `framed_by` that has no origin.
         """
         body = self._template.render(
             language=self._catalogue.language,
@@ -110,6 +112,7 @@ class Pages:
             token_field=TOKEN_FIELD,
             discard=_local(discard),
             details=details and printable(details),
+            lines=lines,
             action=_local(action),
             organization=organization,
             name=name and printable(name),

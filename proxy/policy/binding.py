@@ -135,10 +135,12 @@ def bind(nonce: str, traits: str, address: str, settings: BindingSettings, now: 
 
 
 def broken_by(binding: Binding, nonce: str | None, traits: str, address: str, *, by_network: bool) -> Broken | None:
-    """What of a request does not fit the binding; None where all that it shows does.
+    """Return what in a request contradicts the binding, or None.
 
-    What a request does not show is no change (WebSockets and some subresources send no hints), except the nonce. Hints
-    are compared with hints and a User-Agent with a User-Agent, whichever both sides have.
+    Hints are compared where both sides have them, else the User-Agent is. Absent hints contradict nothing: browsers
+    send none over plain http, and none when they open a WebSocket. An absent nonce does, and so does an absent
+    User-Agent where the sign-in had one, because browsers always send both. What the sign-in did not show cannot be
+    contradicted.
     """
     if not nonce:
         return Broken.NONCE_ABSENT
@@ -146,7 +148,8 @@ def broken_by(binding: Binding, nonce: str | None, traits: str, address: str, *,
         return Broken.NONCE_OTHER
     brands, platform, family, system = binding.traits.split(";")
     shown_brands, shown_platform, shown_family, shown_system = traits.split(";")
-    if _differs((brands, shown_brands), (family, shown_family)):
+    silent = bool(family) and not shown_family
+    if silent or _differs((brands, shown_brands), (family, shown_family)):
         return Broken.BROWSER_CHANGED
     if _differs((platform, shown_platform), (system, shown_system)):
         return Broken.PLATFORM_CHANGED
@@ -155,9 +158,10 @@ def broken_by(binding: Binding, nonce: str | None, traits: str, address: str, *,
     return None
 
 
-def _differs(*pairs: tuple[str, str]) -> bool:
-    """By the first of these that both sides have."""
-    return next((then != now for then, now in pairs if then and now), False)
+def _differs(hints: tuple[str, str], agent: tuple[str, str]) -> bool:
+    """Compare two (recorded, shown) pairs: the hints where both are there, else the User-Agent's, absent or not."""
+    then, now = hints if all(hints) else agent
+    return bool(then) and then != now
 
 
 def _is_within(address: str, network: str) -> bool:

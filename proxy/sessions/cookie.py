@@ -1,6 +1,7 @@
 """Our cookies: their names, how they are read from a request and written into an answer.
 
-`__Host-` names with Secure over https. Over plain http on loopback browsers would drop both, so the names stand bare.
+Over https the names begin with `__Host-` and the cookies are Secure. Browsers would drop such cookies over plain http
+on loopback, so the names have no prefix there.
 """
 
 import re
@@ -14,9 +15,10 @@ from proxy.model.organization import SameSite
 LOGIN_SLOTS = 5
 """Sign-ins that one browser may have under way."""
 
-_OURS = re.compile(
-    r"(?:__Host-)?claims-(?:session|nonce|device|cleanup|held|loop|login)(?:-[a-z0-9-]+)?\Z", re.IGNORECASE
-)
+_HOST_PREFIX = "__Host-"
+_BARE = r"claims-(?:session|nonce|device|change|cleanup|held|loop|login)(?:-[a-z0-9-]+)?\Z"
+_OURS_BY_SECURE = {True: re.compile(_HOST_PREFIX + _BARE), False: re.compile(_BARE)}
+_LIKE_OURS = re.compile(f"(?:{_HOST_PREFIX})?{_BARE}", re.IGNORECASE)
 # RFC 6265, section 4.1.1: what a cookie's value may hold; ours are base64url and dots.
 _VALUE = re.compile(r"[!#-+\--:<-\[\]-~]*\Z")
 
@@ -31,6 +33,7 @@ class CookieNames:
     cleanup: str
     held: str
     loop: str
+    change: str
     login_prefix: str
 
     def logins(self) -> tuple[str, ...]:
@@ -41,7 +44,7 @@ class CookieNames:
 @lru_cache(maxsize=4096)
 def cookie_names(suffix: str, *, secure: bool) -> CookieNames:
     """The names for an organization's `cookie_suffix`, for https (`secure`) or plain http on loopback."""
-    prefix = "__Host-claims-" if secure else "claims-"
+    prefix = f"{_HOST_PREFIX}claims-" if secure else "claims-"
     return CookieNames(
         session=f"{prefix}session{suffix}",
         nonce=f"{prefix}nonce{suffix}",
@@ -49,20 +52,29 @@ def cookie_names(suffix: str, *, secure: bool) -> CookieNames:
         cleanup=f"{prefix}cleanup{suffix}",
         held=f"{prefix}held{suffix}",
         loop=f"{prefix}loop{suffix}",
+        change=f"{prefix}change{suffix}",
         login_prefix=f"{prefix}login-",
     )
 
 
 def is_ours(name: str) -> bool:
-    """Whether a cookie's name is one of ours, in any letter case: some servers compare so."""
-    return _OURS.match(name.strip()) is not None
+    """Return True if no application may see or set a cookie of this name.
 
-
-def read_cookies(raw_values: Sequence[str]) -> dict[str, str]:
-    """Our cookies of a request, from the values of all its Cookie headers. Others are not looked at.
-
-    Raises RequestRefused(400, "duplicate_cookie") where one of ours comes twice: one of the two was planted.
+    This covers the names of both schemes in any letter case: some servers ignore case.
     """
+    return _LIKE_OURS.match(name.strip()) is not None
+
+
+def read_cookies(raw_values: Sequence[str], *, secure: bool) -> dict[str, str]:
+    """Return our cookies from the values of all Cookie headers of a request made over https (`secure`) or plain http.
+
+    The other scheme's names are ignored. Any site below the same domain can plant a cookie without the `__Host-`
+    prefix, so such a cookie must have no effect over https, not even a refusal.
+
+    Raises:
+        RequestRefused: 400 `duplicate_cookie` if one of our names comes twice, since one of the two was planted.
+    """
+    ours = _OURS_BY_SECURE[secure]
     found: dict[str, str] = {}
     seen: set[str] = set()
     for raw in raw_values:
@@ -70,7 +82,8 @@ def read_cookies(raw_values: Sequence[str]) -> dict[str, str]:
             continue
         for pair in raw.split(";"):
             name, separator, value = pair.strip().partition("=")
-            if not separator or not is_ours(name):
+            name = name.rstrip()
+            if not separator or not ours.match(name):
                 continue
             if name in seen:
                 raise RequestRefused(400, "duplicate_cookie")

@@ -80,8 +80,9 @@ class SignInAtRoot:
             return False
         if organization.upstream_sign_in:
             return True
-        names = cookie_names(organization.cookie_suffix, secure=facts.scheme == "https")
-        cookies = read_cookies(request.headers.getall("Cookie", []))
+        secure = facts.scheme == "https"
+        names = cookie_names(organization.cookie_suffix, secure=secure)
+        cookies = read_cookies(request.headers.getall("Cookie", []), secure=secure)
         return any(names.logins()[slot] in cookies for slot in range(LOGIN_SLOTS))
 
 

@@ -46,10 +46,12 @@ class Departures:
         ask_for_credentials: bool,
         again: login.LoginState | None = None,
         restarted: bool = False,
+        change: str = "",
     ) -> web.Response:
         """The redirect. `again`: the sign-in that is repeated with credentials; its cookie's slot is taken over.
 
-        `restarted`: it takes the place of one whose cookie is gone. Raises ProviderUnavailable, ProviderMisconfigured.
+        `restarted`: it takes the place of one whose cookie is gone. `change`: digest of a change that waits for it.
+        Raises ProviderUnavailable, ProviderMisconfigured.
         """
         now = self._clock()
         provider = self._providers[visit.organization.identity_provider]
@@ -68,6 +70,7 @@ class Departures:
             retried=again is not None,
             restarted=restarted or (again is not None and again.restarted),
             provider=provider.settings.name,
+            change=again.change if again else change,
         )
         question = self.question(visit, held, ask_for_credentials=ask_for_credentials)
         url = await provider.sign_in_url(question, login.seal_state(self._sealer, state))

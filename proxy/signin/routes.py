@@ -1,5 +1,6 @@
 """`sign-in`, `callback` and `wsfed`: from a click to a session, in as few questions as the rules allow."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from urllib.parse import quote, urlencode
 
@@ -20,7 +21,7 @@ from proxy.sessions.guard import BindingGuard
 from proxy.signin import login_state as login
 from proxy.signin import loop
 from proxy.signin.answers import redirect, sign_in_path, with_cookies
-from proxy.signin.completion import Completion, SignInSessions
+from proxy.signin.completion import Completion, Confirm, SignInSessions
 from proxy.signin.departure import Departures
 from proxy.signin.desk import Desk
 from proxy.signin.device import DeviceRoutes
@@ -30,6 +31,7 @@ from proxy.signin.visit import Doorman, Visit
 
 # Of a provider's answer, what we read. Each may stand once (attacks: two `state`, two `code`, two `wresult`).
 _OIDC = {"state": 8192, "code": 8192, "iss": 8192, "error": 8192}
+_DIGEST = re.compile(r"[A-Za-z0-9_-]{43}\Z")
 _WSFED = {"wa": 64, "wctx": 8192, "wresult": 1024 * 1024}
 
 
@@ -51,6 +53,7 @@ class SignInRoutes:
         mount: Callable[[Organization], str],
         guard: BindingGuard,
         devices: DeviceRoutes,
+        confirm: Confirm,
     ) -> None:
         self._sealer = sealer
         self._providers = providers
@@ -71,6 +74,7 @@ class SignInRoutes:
             clock=clock,
             audit=audit,
             devices=devices,
+            confirm=confirm,
         )
 
     async def sign_in(
@@ -79,17 +83,17 @@ class SignInRoutes:
         """GET `sign-in?return=/path`: to the provider, or straight back where a session is live.
 
         With `again` also where one is live, which the new one then replaces; with `credentials` they are asked for in
-        any case, as before an administrator's change.
+        any case. With `change`, the digest of an administrator's change, that change waits for this sign-in.
         """
         if request.method not in ("GET", "HEAD"):
             return web.Response(status=405, headers={"Allow": "GET, HEAD"})
-        wanted = request.query.getall("return", [])
-        if organization is None or len(wanted) > 1:
+        wanted, changes = request.query.getall("return", []), request.query.getall("change", [])
+        if organization is None or len(wanted) > 1 or len(changes) > 1 or not all(map(_DIGEST.match, changes)):
             return self._desk.nowhere(request, facts, organization, "bad_request")
         return_to = _return_to(wanted, organization)
         again = "again" in request.query
         visit = await self._doorman.visit(request, facts, organization)
-        confirms = "credentials" in request.query
+        confirms = "credentials" in request.query or bool(changes)
         if self._doorman.is_good(visit) and not (again or confirms):
             return redirect(302, return_to)
         if isinstance(visit.lookup, CannotTell):
@@ -97,14 +101,15 @@ class SignInRoutes:
         if facts.kind is RequestKind.FRAMED_NAVIGATION:
             path = sign_in_path(self._desk.mount(organization), return_to)
             return self._pages.respond(request, Page.FRAMED, status=200, sign_in=path)
-        return await self._set_out(visit, return_to, ask=confirms or self._doorman.owes(visit, again=again))
+        ask = confirms or self._doorman.owes(visit, again=again)
+        return await self._set_out(visit, return_to, ask=ask, change=changes[0] if changes else "")
 
-    async def _set_out(self, visit: Visit, return_to: str, *, ask: bool) -> web.StreamResponse:
+    async def _set_out(self, visit: Visit, return_to: str, *, ask: bool, change: str) -> web.StreamResponse:
         state = self._desk.loop_after(visit, loop.LoopEvent.STARTED)
         if state.is_loop:
             self._desk.refused(visit.facts, visit.organization, "loop")
             return self._desk.failed(visit, "loop", return_to)
-        answer = await self._desk.leave(visit, return_to, ask_for_credentials=ask)
+        answer = await self._desk.leave(visit, return_to, ask_for_credentials=ask, change=change)
         return with_cookies(answer, [self._desk.loop_cookie(visit, state)] if state.challenged else [])
 
     async def callback(

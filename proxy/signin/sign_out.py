@@ -120,7 +120,7 @@ class SignOutRoutes:
     async def _end(self, request: web.Request, facts: RequestFacts, organization: Organization) -> web.StreamResponse:
         secure = facts.scheme == "https"
         names = cookie_names(organization.cookie_suffix, secure=secure)
-        cookies = read_cookies(request.headers.getall("Cookie", []))
+        cookies = read_cookies(request.headers.getall("Cookie", []), secure=secure)
         cookie = cookies.get(names.session)
         # Past the cache: an idle limit that was reached owes credentials, and only the store knows whether it was.
         lookup = await self._sessions.load(cookie, organization.name, past_cache=True)

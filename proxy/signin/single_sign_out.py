@@ -71,7 +71,7 @@ class CleanUp:
             return self._everywhere(facts)
         here = [organization] if organization else [one for one in self._organizations if facts.host in one.hosts]
         secure = facts.scheme == "https"
-        cookies = read_cookies(request.headers.getall("Cookie", []))
+        cookies = read_cookies(request.headers.getall("Cookie", []), secure=secure)
         gone = []
         for one in here:
             names = cookie_names(one.cookie_suffix, secure=secure)

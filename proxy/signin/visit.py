@@ -69,8 +69,9 @@ class Doorman:
 
     async def visit(self, request: web.Request, facts: RequestFacts, organization: Organization) -> Visit:
         """The request as a visit. Raises RequestRefused where one of our cookies comes twice."""
-        names = cookie_names(organization.cookie_suffix, secure=facts.scheme == "https")
-        cookies = read_cookies(request.headers.getall("Cookie", []))
+        secure = facts.scheme == "https"
+        names = cookie_names(organization.cookie_suffix, secure=secure)
+        cookies = read_cookies(request.headers.getall("Cookie", []), secure=secure)
         cookie = cookies.get(names.session)
         lookup = await self._sessions.load(cookie, organization.name)
         if isinstance(lookup, Live) and not lookup.from_store and self._seems_over(lookup.session, organization):

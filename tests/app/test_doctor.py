@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import redis
 
+from admin.conftest import live
 from proxy.admin.acts import Acts
 from proxy.app import sessions_of
 from proxy.app.doctor import Grade, examined
@@ -259,3 +260,14 @@ async def test_nothing_is_left_in_the_store(redis_url):
     assert found.version
     with redis.Redis.from_url(redis_url) as client:
         assert client.keys("*") == []
+
+
+async def test_administration_is_told_with_its_redirect_uri_or_warned_of(world):
+    one = await world(**live())
+    grades, told = await graded(load(one.write_configuration(one.port), {}))
+    assert grades["administration"] is OK
+    assert f"redirect URI: {one.admin_url('/.claims/callback')}" in told
+    shared = await world(**live(administration=None))
+    grades, told = await graded(load(shared.write_configuration(shared.port), {}))
+    assert grades["administration"] is WARNING
+    assert "admin pages share the origin" in told

@@ -11,6 +11,7 @@ from proxy.app.process import Follower, Watched
 from proxy.errors import CannotStart
 from proxy.model.deployment import Management
 from proxy.model.health import Check
+from support.patience import HANG
 from support.ports import free_port
 from support.world import custom
 
@@ -116,7 +117,7 @@ async def test_a_port_that_is_taken_is_named_with_what_would_be_right(management
 
 async def heard(made) -> None:
     """The first heartbeat through the store comes back within moments; before that nobody is ready."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(HANG):
         while not made.proxy.sessions.hears:  # noqa: ASYNC110 - the store's own messages are waited for
             await asyncio.sleep(0.005)
 

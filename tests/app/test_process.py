@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from support.patience import HANG
 from support.processes import FileClock, ProxyProcess
 from support.world import World
 
@@ -36,7 +37,7 @@ class Process:
         self.config.write_text(json.dumps(said))
 
     async def heard(self, event: str, times: int = 1) -> dict[str, Any]:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(HANG):
             while len(self.lines(event)) < times:  # noqa: ASYNC110 - another process writes the file
                 await asyncio.sleep(0.02)
         return self.lines(event)[-1]

@@ -12,6 +12,7 @@ from proxy.errors import CannotReload, CannotStart
 from proxy.model.deployment import Management, Tls
 from proxy.model.organization import UpstreamTls
 from proxy.model.provider import SecretText
+from support.patience import HANG
 from support.ports import free_port
 from support.raw_http import RawClient
 from support.world import custom, served
@@ -116,7 +117,7 @@ async def test_an_organization_that_is_gone_is_unknown_and_its_streams_are_cut(o
     (contoso,) = deployment.organizations
     other = replace(contoso, name="fabrikam", hosts=("fabrikam.example",))
     await one.proxy.reload(replace(deployment, organizations=(other,)))
-    await asyncio.wait_for(client.reader.read(), 5)
+    await asyncio.wait_for(client.reader.read(), HANG)
     await client.close()
     assert (await browser.fetch(one.url("/api/data/v9.2/WhoAmI"))).status == 421
     await one.proxy.reload(deployment)
@@ -175,7 +176,7 @@ async def test_what_stays_as_it_was_is_kept_and_what_nobody_wants_is_closed(one)
     (contoso,) = deployment.organizations
     elsewhere = replace(contoso, upstream="http://127.0.0.1:1")
     await one.proxy.reload(replace(deployment, organizations=(elsewhere,)))
-    await asyncio.wait_for(asyncio.gather(*one.proxy._retiring), 5)
+    await asyncio.wait_for(asyncio.gather(*one.proxy._retiring), HANG)
     assert held()["provider"] == before["provider"]
     assert held()["pool"].isdisjoint(before["pool"])
 

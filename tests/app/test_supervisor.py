@@ -16,6 +16,7 @@ from proxy.errors import CannotReload, CannotStart
 from proxy.model.deployment import Deployment, Listen, Management
 from proxy.model.organization import Organization
 from proxy.model.provider import IdentityProvider, SecretText
+from support.patience import HANG
 from support.ports import free_port
 from support.world import served
 
@@ -71,7 +72,7 @@ async def test_a_worker_that_dies_is_replaced_and_its_clients_wait(supervisor):
     first, second = supervisor.process_ids
     os.kill(first, signal.SIGKILL)
     answers = await asyncio.gather(*(ask(supervisor) for _ in range(20)), return_exceptions=True)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(HANG):
         while first in supervisor.process_ids:  # noqa: ASYNC110 - another process is born
             await asyncio.sleep(0.01)
     # Whose connection the dead one had accepted lost it; nobody was refused.
@@ -156,7 +157,7 @@ async def test_what_workers_count_is_added_up_and_never_falls(supervisor, deploy
     assert await requests_of(supervisor) == 20
     first = supervisor.process_ids[0]
     os.kill(first, signal.SIGKILL)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(HANG):
         while first in supervisor.process_ids:  # noqa: ASYNC110 - another process is born
             await asyncio.sleep(0.01)
     await ask(supervisor)
@@ -233,7 +234,7 @@ async def test_node_is_not_ready_while_no_worker_answers(supervisor, management)
 
 
 async def test_checks_are_those_of_all_workers(supervisor):
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(HANG):
         # A worker's first heartbeat comes back within moments.
         while not all(check.ok for check in (await supervisor.checks())[:2]):  # noqa: ASYNC110 - others are asked
             await asyncio.sleep(0.01)
@@ -255,6 +256,6 @@ async def test_a_worker_that_does_not_answer_is_told_and_holds_up_nobody(supervi
         assert (await supervisor.snapshot()).gauges["workers"] == {(): 1}
     finally:
         os.kill(first, signal.SIGCONT)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(HANG):
         while not (await supervisor.checks())[0].ok:  # noqa: ASYNC110 - another process goes on
             await asyncio.sleep(0.01)

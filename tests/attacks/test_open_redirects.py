@@ -1,34 +1,12 @@
 """559 payloads that made other programs redirect off their host, under a browser's reading of a Location."""
 
-import re
 from pathlib import Path
 from urllib.parse import unquote, unquote_plus
 
 import pytest
 
 from proxy.policy.return_url import safe_return
-
-BASE = "https://crm.contoso.com"
-
-
-def where_a_browser_goes(location: str) -> str:
-    """Scheme and host that a browser makes of a Location on BASE (WHATWG URL, section 4.4, as far as hosts go)."""
-    text = re.sub(r"[\t\n\r]", "", location.strip("".join(map(chr, range(33)))))
-    scheme = re.match(r"([A-Za-z][A-Za-z0-9+.-]*):", text)
-    if scheme:
-        if scheme[1].lower() not in ("http", "https"):
-            return scheme[1].lower()
-        rest = text[scheme.end() :]
-        if scheme[1].lower() == "https" and rest[:1] not in ("/", "\\"):
-            return BASE
-        return f"{scheme[1].lower()}://{_host(rest)}"
-    if re.match(r"[/\\]{2}", text):
-        return f"https://{_host(text)}"
-    return BASE
-
-
-def _host(rest: str) -> str:
-    return re.split(r"[/\\?#]", rest.lstrip("/\\"), maxsplit=1)[0].rpartition("@")[2]
+from support.whatwg import BASE, where_a_browser_goes
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,10 @@
 
 import pytest
 
+from proxy.browser.endpoints import _PURPOSE
+from proxy.sealing import Sealer
 from support.browser import Browser
+from support.ports import free_port
 from support.world import custom
 
 MINUTE = 60.0
@@ -36,6 +39,28 @@ async def test_the_principal_s_tag_tells_two_people_apart_and_names_nobody(signe
         await other.sign_in(world.url("/main.aspx"), "bob")
         theirs = await other.fetch(world.url("/.claims/session"))
     assert told.json()["principal"] != theirs.json()["principal"]
+
+
+def test_a_principal_s_tags_are_keyed_and_one_outlives_each_step_of_a_rotation():
+    def shown(*secrets, key="adfs alice@contoso.com"):
+        return set(Sealer(secrets).tags(key, purpose=_PURPOSE))
+
+    former, rotating, done = shown("former" * 6), shown("latest" * 6, "former" * 6), shown("latest" * 6)
+    assert former & rotating
+    assert rotating & done
+    assert not former & done
+    assert not shown("former" * 6, key="adfs bob@contoso.com") & rotating
+
+
+async def test_a_principal_s_tags_are_the_same_in_every_session_and_at_every_node(signed_in, redis_url):
+    world, browser = await signed_in(state=redis_url)
+    other = await world.start_proxy(free_port())
+    told = (await browser.fetch(world.url("/.claims/session"))).json()["principal"]
+    assert (await browser.fetch(f"http://127.0.0.1:{other.port}/.claims/session")).json()["principal"] == told
+    async with Browser() as elsewhere:
+        await elsewhere.sign_in(world.url("/main.aspx"), "alice")
+        again = (await elsewhere.fetch(world.url("/.claims/session"))).json()["principal"]
+    assert again == told
 
 
 async def test_after_the_end_the_reason_is_told(signed_in, clock):

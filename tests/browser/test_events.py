@@ -8,6 +8,7 @@ import pytest
 from proxy.browser.events import Announcements, Stream
 from proxy.model.session import EndReason
 from support.event_stream import listening
+from support.patience import HANG
 from support.ports import free_port
 from support.world import custom
 
@@ -74,7 +75,7 @@ async def test_a_configuration_taken_while_it_is_open_is_told(signed_in):
 async def test_a_stop_closes_streams_at_once(signed_in):
     world, browser = await signed_in()
     async with listening(world.url(EVENTS), browser) as heard:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(HANG):
             await world.proxy._server.close(30)
         assert await heard.is_over()
 
@@ -114,7 +115,7 @@ async def test_another_method_is_refused(signed_in):
 async def test_a_store_that_is_away_opens_none_and_signs_nobody_out(signed_in, own_redis):
     world, browser = await signed_in(state=own_redis.url, sessions={"outage_grace": 0})
     own_redis.stop()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(HANG):
         while (await browser.fetch(world.url("/.claims/session"))).status != 503:
             pass
     async with listening(world.url(EVENTS), browser) as heard:
@@ -139,7 +140,7 @@ async def test_one_whose_reader_has_gone_is_let_go_of(signed_in, monkeypatch):
     async with listening(world.url(EVENTS), browser):
         assert len(world.proxy._lasting.announcements) == 1
     world.proxy._lasting.announcements.changed()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(HANG):
         while len(world.proxy._lasting.announcements):
             world.proxy._lasting.announcements.changed()
             await asyncio.sleep(0.05)

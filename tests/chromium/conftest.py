@@ -7,13 +7,15 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from playwright.async_api import async_playwright
+from playwright.async_api import async_playwright, expect
 
 from proxy.demo.adfs_keys import make_signing_key
 from support.certificates import make_certificate
+from support.patience import HANG
 from support.watched import Watched
 from support.world import World
 
+expect.set_options(timeout=HANG * 1000)
 SCREENSHOTS = Path(__file__).parent / "screenshots"
 QUIET = (
     "--disable-gpu",
@@ -47,7 +49,7 @@ async def chromium(chromium_path):
 async def page(chromium):
     context = await chromium.new_context(viewport={"width": 1000, "height": 700})
     page = await context.new_page()
-    page.set_default_timeout(10_000)
+    page.set_default_timeout(HANG * 1000)
     yield page
     await context.close()
 

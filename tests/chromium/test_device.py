@@ -1,10 +1,11 @@
 """Device Bound Session Credentials in a real browser, over https with a certificate that it trusts."""
 
-import asyncio
 import os
 
 import pytest
 from playwright.async_api import async_playwright
+
+from support.patience import until
 
 FEATURES = (
     "--enable-features=DeviceBoundSessions:ForceEnableForTesting/true,"
@@ -50,10 +51,7 @@ async def test_a_stolen_cookie_dies_with_its_bound_cookie_and_the_owner_works_on
     await page.fill("input[name=Password]", "any will do")
     await page.click("button, input[type=submit]")
     await page.wait_for_url(one.url("/main.aspx"))
-    for _ in range(200):
-        if await has_bound_cookie(owner):
-            break
-        await asyncio.sleep(0.05)
+    await until(lambda: has_bound_cookie(owner))
 
     thief = await able.new_context()
     await thief.add_cookies(await ours(owner))

@@ -5,6 +5,7 @@ import asyncio
 from playwright.async_api import expect
 
 from support.axe import is_accessible
+from support.patience import until
 from support.watched import screen
 from support.world import custom
 
@@ -16,8 +17,12 @@ ENDED = "You are signed out"
 async def listens(watched) -> None:
     """Until the browser's one stream is open, as the proxy sees it."""
     announcements = watched.world.proxy._lasting.announcements
-    while not len(announcements):
+
+    async def heard():
         await watched.context.clock.run_for(100)
+        return len(announcements)
+
+    await until(heard)
 
 
 async def test_signing_out_everywhere_is_seen_in_another_browser_without_a_click(watched, screenshot):
@@ -27,7 +32,7 @@ async def test_signing_out_everywhere_is_seen_in_another_browser_without_a_click
     await listens(other)
     assert await page.evaluate(SIGN_OUT)
     for tab in elsewhere:
-        await expect(screen(tab)).to_contain_text(ENDED, timeout=5000)
+        await expect(screen(tab)).to_contain_text(ENDED)
     await screenshot(elsewhere[0], "signed-out-elsewhere")
     await is_accessible(elsewhere[0], "claims-session")
 
@@ -38,7 +43,7 @@ async def test_signing_out_in_one_tab_is_seen_in_the_others(watched):
     await listens(one)
     await first.goto(one.world.url("/.claims/sign-out"))
     await first.locator("[type=submit]").first.click()
-    await expect(screen(second)).to_contain_text(ENDED, timeout=5000)
+    await expect(screen(second)).to_contain_text(ENDED)
 
 
 async def test_a_browser_of_many_tabs_has_one_stream_which_the_next_takes_up(watched):
@@ -49,7 +54,12 @@ async def test_a_browser_of_many_tabs_has_one_stream_which_the_next_takes_up(wat
         await one.tick()
     assert one.count("GET", "events") == 1
     await tabs[0].close()
-    await tabs[1].wait_for_timeout(200)
+
+    async def taken_up():
+        await one.tick()
+        return one.count("GET", "events") > 1
+
+    await until(taken_up)
     for _ in range(5):
         await one.tick()
     assert one.count("GET", "events") == 2
@@ -95,8 +105,7 @@ async def test_an_end_that_is_told_while_an_older_answer_is_under_way_is_not_mis
     page.on("requestfinished", lambda request: cut.set() if request.url.endswith("/.claims/events") else None)
     async with page.expect_request("**/.claims/session"):
         one.world.proxy._lasting.announcements.changed()
-    while not asked:
-        await page.wait_for_timeout(20)
+    await until(lambda: asked)
     one.world.clock.advance(15 * MINUTE)
     await expect(screen(page)).to_contain_text("because nothing happened")
     assert asked == [200, 401]

@@ -11,6 +11,7 @@ from support.world import custom
 
 MINUTE = 60.0
 AN_HOUR = 60 * MINUTE + 5  # and a little: what is signed at the very end is no newer than the end
+ASK = "void dispatchEvent(new Event('online'))"
 LEFT_ALONE = "window.leftAlone === true"
 
 
@@ -64,6 +65,28 @@ async def test_another_user_in_the_popup_reloads_every_tab(watched):
         await page.wait_for_function("window.leftAlone === undefined && document.readyState === 'complete'")
         await expect(screen(page)).to_have_count(0)
     await expect(first.locator("body")).to_contain_text("bob@contoso.com")
+
+
+async def test_secret_rotation_reloads_no_page(watched):
+    one = await watched(**custom(session=60))
+    page = await one.open()
+    await page.evaluate("window.leftAlone = true")
+    former = (await (await one.context.request.get(one.world.url("/.claims/session"))).json())["principal"]
+    tags = [f"latest {former}", "latest", "somebody-else"]
+
+    async def rotated(route):
+        response = await route.fetch()
+        await route.fulfill(response=response, json=await response.json() | {"principal": tags[0]})
+
+    await one.context.route("**/.claims/session", rotated)
+    for _ in range(2):
+        async with page.expect_response("**/.claims/session"):
+            await page.evaluate(ASK)
+        await one.tick()
+        assert await page.evaluate(LEFT_ALONE)
+        del tags[0]
+    await page.evaluate(ASK)
+    await page.wait_for_function("window.leftAlone === undefined")
 
 
 async def test_and_no_form_that_brought_a_page_is_posted_again(watched):

@@ -5,6 +5,7 @@ from dataclasses import replace
 from playwright.async_api import expect
 
 from chromium.test_demo import sign_in
+from support.patience import until
 from support.ports import free_port
 from support.watched import screen
 from support.world import CLIENT_ID, custom
@@ -25,15 +26,14 @@ async def test_the_page_the_socket_and_the_next_click_of_the_other_browser_end(w
         await sign_in(page)
         await page.wait_for_url(one.url("/main.aspx"))
     await there.goto(f"{other_origin}/main.aspx")
-    await expect(there.locator("#socket")).to_contain_text("tick", ignore_case=True, timeout=10_000)
-    while not len(second._lasting.announcements):
-        await there.wait_for_timeout(50)
+    await expect(there.locator("#socket")).to_contain_text("tick", ignore_case=True)
+    await until(lambda: len(second._lasting.announcements))
 
     await here.goto(one.url("/.claims/sign-out"))
     await here.locator("[type=submit]").first.click()
 
-    await expect(screen(there)).to_contain_text("You are signed out", timeout=5000)
-    await expect(there.locator("#socket")).to_contain_text("closed (1008", timeout=5000)
+    await expect(screen(there)).to_contain_text("You are signed out")
+    await expect(there.locator("#socket")).to_contain_text("closed (1008")
     await screenshot(there, "signed-out-at-another-node")
     await there.goto(f"{other_origin}/headers")
     await expect(there.locator("input[name=Password]")).to_have_count(1)

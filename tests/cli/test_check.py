@@ -96,3 +96,28 @@ def test_the_schema_is_printed(run):
 def test_help_names_every_command(run):
     shown = run("--help").stdout
     assert all(name in shown for name in ("run", "check", "demo", "sessions", "schema"))
+
+
+@pytest.mark.parametrize(
+    ("listen", "uri"),
+    [
+        ("0.0.0.0:8443", "https://admin.contoso.com/.claims/callback"),
+        ("0.0.0.0:443", "https://admin.contoso.com/.claims/callback"),
+    ],
+)
+def test_redirect_uri_of_the_administration_is_printed(run, tmp_path, listen, uri):
+    path = tmp_path / "proxy.yaml"
+    path.write_text((ROOT / "config/proxy.yaml").read_text().replace("0.0.0.0:8443", listen))
+    result = run("check", "--config", path, CLAIMS_PROXY_SECRET="x" * 32, CLIENT_SECRET="s")
+    assert f"Redirect URI to register: {uri}\n" in result.stdout
+
+
+def test_shared_origin_of_the_administration_is_warned_of(run, tmp_path):
+    path = tmp_path / "proxy.yaml"
+    text = (ROOT / "config/proxy.yaml").read_text()
+    for shared in (True, False):
+        path.write_text(text.replace("administration:\n  host: admin.contoso.com", "") if shared else text)
+        result = run("check", "--config", path, CLAIMS_PROXY_SECRET="x" * 32, CLIENT_SECRET="s")
+        assert result.exit_code == 0, result.output
+        assert ("administrators: admin pages share the origin" in result.stderr) is shared
+        assert ("Redirect URI to register" in result.stdout) is not shared

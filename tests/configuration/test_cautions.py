@@ -2,6 +2,8 @@
 
 import pytest
 
+TWO = "  - {name: fabrikam, hosts: [%s], path: /fabrikam, upstream: http://b}\n"
+
 
 @pytest.fixture
 def warnings(loaded):
@@ -29,6 +31,21 @@ def warnings(loaded):
                 "12:50: warning: organizations[0].exempt_clients[0].user_agent: is part of what ordinary browsers send",
             )
             for word in ("M", "mozilla/5.0", "Edg/")
+        ),
+        (
+            "administrators: [{claim: role}]\n",
+            "administrators: [{claim: role}]\nadministration: {host: admin.contoso.com}\n",
+            "12:17: warning: administrators: admin pages share the origin of every application",
+        ),
+        (
+            "administration: {host: admin.contoso.com}\n",
+            "administration: {host: admin.contoso.com}\nadministrators: [{claim: role}]\n",
+            "12:17: warning: administration: admits nobody",
+        ),
+        (
+            "    root: true\n    path: /contoso\n" + TWO % "crm.contoso.com",
+            "    root: true\n    path: /contoso\n" + TWO % "crm.fabrikam.com",
+            "14:54: warning: organizations[1].path: shares the origin of crm.contoso.com with organization contoso",
         ),
     ],
 )

@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from proxy.configuration import load
@@ -144,7 +144,7 @@ def test_an_organization_s_own_provider_needs_a_name_of_its_own(faults, good):
     assert faults(good + own % ", name: partners") == []
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150)
+@settings(max_examples=150)
 @given(
     position=st.integers(0, len(SIX_FAULTS)),
     cut=st.integers(0, 30),

@@ -8,7 +8,8 @@ import subprocess
 import time
 from pathlib import Path
 
-_START_SECONDS = 20
+from support.patience import HANG
+
 _STOP_SECONDS = 15
 # /proc and /dev/null are there in every container; all mounts end with the namespace that unshare made.
 _ENTER = """set -eu
@@ -114,7 +115,7 @@ class Served:
         self.log = log
 
     def wait_for(self, port: int) -> None:
-        deadline = time.monotonic() + _START_SECONDS
+        deadline = time.monotonic() + HANG
         while True:
             assert self.process.poll() is None, self.log.read_text()
             assert time.monotonic() < deadline, f"it does not listen:\n{self.log.read_text()}"

@@ -9,6 +9,7 @@ import aiohttp
 import pytest
 
 from proxy.demo.crm import crm_application
+from support.patience import HANG
 
 ALICE = {"X-Forwarded-User": "alice@contoso.com", "X-Claims-Name": "Alice Ng", "X-Forwarded-Groups": "Sales,EU%2CWest"}
 
@@ -156,7 +157,7 @@ async def test_the_socket_echoes_and_ticks(crm):
         await socket.send_bytes(b"\x00")
         seen = set()
         while not {"echo hello", b"\x00", "tick 14:13:20"} <= seen:
-            seen.add((await socket.receive(timeout=5)).data)
+            seen.add((await socket.receive(timeout=HANG)).data)
 
 
 async def test_events_tick(crm):
@@ -176,5 +177,5 @@ async def test_shutdown_ends_what_is_open(clock, serving):
             await events.content.readuntil(b"\n\n")
             stopping = asyncio.create_task(runner.cleanup())
             assert await events.content.read() == b""
-            assert (await socket.receive(timeout=5)).data == 1001
-            await asyncio.wait_for(stopping, 5)
+            assert (await socket.receive(timeout=HANG)).data == 1001
+            await asyncio.wait_for(stopping, HANG)

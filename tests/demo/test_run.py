@@ -11,6 +11,7 @@ from proxy.demo.run import instructions, serve_demo, serve_part
 from proxy.demo.stage import Part, Places
 from proxy.model.provider import Protocol
 from support.browser import Browser
+from support.patience import HANG
 
 
 def printed(panel):
@@ -33,7 +34,7 @@ def test_the_instructions_are_numbered_and_name_the_places():
 
 async def said(console, words, serving):
     """Waits until the words are printed, or raises what ended the serving."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(HANG):
         while words not in console.file.getvalue():
             if serving.done():
                 serving.result()

@@ -13,6 +13,7 @@ import jsonschema
 import pytest
 
 from proxy.configuration import load
+from support.patience import HANG
 from support.ports import free_port
 
 OWN = ("proxy", "provider", "crm")
@@ -104,7 +105,7 @@ class Stack:
     def start(self, service: str, port: int, *more: str) -> subprocess.Popen:
         with (self.folder / f"{service}.log").open("wb") as log:
             process = subprocess.Popen(self.command(service, *more), stdout=log, stderr=log)
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + HANG
         while True:
             try:
                 socket.create_connection(("127.0.0.1", port), timeout=1).close()
@@ -140,7 +141,7 @@ def stack(compose, deploy, guarded_redis, tmp_path):
 
 def stop(process: subprocess.Popen) -> None:
     process.terminate()
-    assert process.wait(15) == 0
+    assert process.wait(HANG) == 0
 
 
 @pytest.mark.slow

@@ -10,6 +10,7 @@ import pytest
 
 from support.browser import Browser
 from support.certificates import make_certificate
+from support.patience import HANG
 from support.ports import free_port
 from support.world import CLIENT_ID
 
@@ -79,7 +80,7 @@ async def behind(nginx, moved, world, tmp_path, trusted):
         resources=(f"{origin}/",),
     )
     process = await asyncio.create_subprocess_exec(nginx, "-c", moved(port, one.port), "-g", "daemon off;")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(HANG):
         while not (tmp_path / "nginx.pid").exists():
             assert process.returncode is None, (tmp_path / "error.log").read_text()
             await asyncio.sleep(0.02)

@@ -10,6 +10,7 @@ import redis
 from proxy.store.choose import store_for
 from proxy.store.examination import examine
 from proxy.store.port import Creation, EndOrder, Listener, Marks, Owed, Place, Record, Renewal, SignedIn, Stone, Touch
+from support.patience import HANG
 
 TAG, NOW = "dGFn", 1_790_000_000.0
 SEALED = {"s": b"sealed", "r": b"refresh"}
@@ -44,12 +45,12 @@ async def everything(store) -> None:
             lambda *told: ended.put_nowait(told), lambda _: beats.set(), list, changed.put_nowait, settings=settings.set
         )
     )
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(HANG):
         while not beats.is_set():
             await store.beat("a beat")
             await asyncio.sleep(0.05)
     assert await store.admin.write(0, 1, {"* a": "true", "* b": None}, "an entry")
-    await asyncio.wait_for(settings.wait(), 10)
+    await asyncio.wait_for(settings.wait(), HANG)
     assert (await store.admin.book()).revision == 1
     await store.admin.record("an act")
     assert await store.admin.history(0, 10) == ("an act", "an entry")
@@ -63,7 +64,7 @@ async def everything(store) -> None:
     await store.touch([Touch(first, NOW + 10)])
     assert (await store.read(first, ())).seen == NOW + 10
     assert await store.amend(first, "d", b"a device's key")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(HANG):
         assert await changed.get() == first
     assert await store.find("sid:one") == (first,)
     await store.sign_out_names(("sid:two",), NOW)
@@ -71,7 +72,7 @@ async def everything(store) -> None:
     assert await store.lease(first, "owner", 30, NOW)
     renewal = Renewal(first, "contoso", "owner", NOW, b"refresh", SEALED, NOW, token_end=NOW + 7200, names=("sid:one",))
     assert await store.renew(renewal)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(HANG):
         assert await changed.get() == first
     await sign_in(store, "second", NOW + 1, authenticated_at=None, replaced="first")
     assert isinstance(await store.read(first, ()), Stone)
@@ -87,7 +88,7 @@ async def everything(store) -> None:
     assert await store.end_principal(TAG, None, order) == (Place(TAG, "fourth"),)
     assert await store.marks([TAG], "contoso") == Marks(late + 3, late + 1)
     assert [await store.use_once("code", 60, NOW) for _ in range(2)] == [True, False]
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(HANG):
         told = [await ended.get() for _ in range(4)]
     assert told[0] == (first, "replaced")
     assert told[-1] == (Place(TAG, "fourth"), "administrator")

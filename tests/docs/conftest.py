@@ -14,11 +14,11 @@ import pytest
 
 from support.certificates import make_certificate
 from support.documents import blocks
+from support.patience import HANG
 from support.ports import free_port
 from support.redis_server import RedisServer
 
 BIN = Path(sys.executable).parent
-_START_SECONDS = 30
 
 
 @pytest.fixture(scope="session")
@@ -82,7 +82,7 @@ def machine(folder, etc, redis_of_machine):
 
 
 def _wait(process: subprocess.Popen, address: str, log: Path) -> None:
-    deadline = time.monotonic() + _START_SECONDS
+    deadline = time.monotonic() + HANG
     while True:
         assert process.poll() is None, log.read_text()
         try:

@@ -16,6 +16,7 @@ import aiohttp
 from playwright.async_api import async_playwright
 
 from support.node import node_binary
+from support.patience import HANG
 from support.ports import free_port
 
 FILE = Path(__file__).with_name("recorded.json")
@@ -84,7 +85,7 @@ async def run(*command: str, stdin: bytes = b"") -> None:
     process = await asyncio.create_subprocess_exec(
         *command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
-    await asyncio.wait_for(process.communicate(stdin), 20)
+    await asyncio.wait_for(process.communicate(stdin), HANG)
 
 
 async def browse(url: str) -> None:

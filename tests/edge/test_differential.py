@@ -4,7 +4,7 @@ One deployment has the full lane alone, one has both: see `support.lanes`.
 """
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from support.lanes import ANSWERS, LAST, compare, in_pieces
@@ -117,10 +117,9 @@ def asked(draw) -> bytes:
 
 
 EXAMPLES = st.lists(asked(), min_size=1, max_size=4), st.sets(st.integers(1, 400), max_size=4)
-SETTINGS = {"deadline": None, "suppress_health_check": [HealthCheck.function_scoped_fixture]}
 
 
-@settings(max_examples=100, **SETTINGS)
+@settings(max_examples=100)
 @given(*EXAMPLES)
 @example([b"GET / HTTP/1.1\r\nHost: crm.contoso.com\r\nUpgrade: foo\r\nConnection: upgrade\r\n\r\n"] * 2, set())
 @example([b"CONNECT / HTTP/1.1\r\nHost: crm.contoso.com\r\nContent-Length: 2\r\n\r\nab"], set())
@@ -129,7 +128,7 @@ async def test_both_lanes_say_the_same(sites, requests, cuts):
 
 
 @pytest.mark.slow
-@settings(max_examples=1500, **SETTINGS)
+@settings(max_examples=1500)
 @given(*EXAMPLES)
 async def test_both_lanes_say_the_same_of_thousands(sites, requests, cuts):
     await compare(sites, in_pieces(b"".join(requests) + LAST, cuts))

@@ -1,6 +1,5 @@
 """A head that comes again is not read again; whether it passes is asked each time all the same."""
 
-import asyncio
 from dataclasses import replace
 
 import pytest
@@ -8,6 +7,7 @@ import pytest
 from proxy.model.principal import Principal
 from proxy.model.session import Live, NoSession
 from proxy.model.settings import TimeRules
+from support.patience import until
 from support.stage import ALICE
 
 
@@ -100,15 +100,9 @@ async def test_a_client_that_takes_nothing_holds_up_nobody_else(stage, ask):
     slow, quick = await one.connect(), await one.connect()
     request = ask(b"/", one.cookie)
     slow.send(request * 400)
-    async with asyncio.timeout(20):
-        await until(lambda: any(each.is_writing_paused for each in one.server._connections.clients))
-        for _ in range(3):
-            assert len((await quick.ask(request)).body) == 100_000
-
-
-async def until(holds) -> None:
-    while not holds():  # noqa: ASYNC110 - what is waited for tells nobody
-        await asyncio.sleep(0.01)
+    await until(lambda: any(each.is_writing_paused for each in one.server._connections.clients))
+    for _ in range(3):
+        assert len((await quick.ask(request)).body) == 100_000
 
 
 def _fields(principal: Principal) -> dict[str, object]:

@@ -12,6 +12,7 @@ import redis.asyncio as redis
 
 from support.browser import Browser
 from support.load_upstream import LoadUpstream
+from support.patience import HANG
 from support.ports import free_port
 from support.processes import FileClock, ProxyProcess
 from support.world import World, served
@@ -61,7 +62,7 @@ class Site:
         part.rename(self.config)
         if told:
             self.process.process.send_signal(signal.SIGHUP)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(HANG):
             while len(self._reloads()) == before:  # noqa: ASYNC110 - another process writes the log
                 await asyncio.sleep(0.02)
         return self._reloads()[-1]
@@ -73,7 +74,7 @@ class Site:
         """SIGTERM; (exit code, seconds it took)."""
         began = time.monotonic()
         self.process.process.send_signal(signal.SIGTERM)
-        code = await asyncio.to_thread(self.process.process.wait, 40)
+        code = await asyncio.to_thread(self.process.process.wait, HANG)
         return code, time.monotonic() - began
 
     async def seen(self) -> list[float]:

@@ -7,6 +7,7 @@ import pytest
 
 from support.browser import Browser
 from support.load import Load
+from support.patience import HANG
 from support.raw_http import RawClient
 from support.world import SECRET
 
@@ -35,7 +36,7 @@ class Arrivals:
 
     async def __aexit__(self, *_):
         self._over.set()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(HANG):
             await asyncio.gather(*self._tasks)
 
     async def _arrive(self, user: str) -> None:
@@ -49,7 +50,7 @@ class Arrivals:
     async def more(self, count: int) -> None:
         """Wait until so many more have come."""
         wanted = len(self.cookies) + count
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(HANG):
             while len(self.cookies) < wanted and not self.failed:  # noqa: ASYNC110 - counted by others
                 await asyncio.sleep(0.02)
         assert self.failed == []

@@ -9,6 +9,7 @@ import pytest
 from support.browser import Browser
 from support.certificates import make_certificate
 from support.device import INVITATION, Device, challenge_in
+from support.patience import until
 from support.ports import free_port
 from support.world import custom
 
@@ -245,8 +246,9 @@ async def test_another_node_asks_for_the_device_at_once(safe, owner, device, clo
     clock.advance(20)
     assert (await owner.fetch(there)).status == 200
     owner.forget(BOUND)
-    for _ in range(100):
-        if (answer := await owner.fetch(there)).status != 200:
-            break
-        await asyncio.sleep(0.01)
-    assert answer.json()["error"] == "device_unproven"
+
+    async def refused():
+        answer = await owner.fetch(there)
+        return answer if answer.status != 200 else None
+
+    assert (await until(refused)).json()["error"] == "device_unproven"

@@ -3,6 +3,7 @@
 import aiohttp
 import pytest
 
+from support.patience import HANG
 from support.world import custom
 
 TAG = '<script src="/.claims/session-watch.js"></script>'
@@ -52,7 +53,7 @@ async def test_a_web_socket_is_none_of_its_business(world, browser):
     headers = {"Cookie": f"claims-session={browser.cookie('claims-session')}", "Origin": one.url("").rstrip("/")}
     async with aiohttp.ClientSession() as http, http.ws_connect(one.url("/live"), headers=headers) as socket:
         await socket.send_str("hello")
-        said = [await socket.receive_str(timeout=5) for _ in range(2)]
+        said = [await socket.receive_str(timeout=HANG) for _ in range(2)]
         assert any("hello" in each for each in said)
 
 

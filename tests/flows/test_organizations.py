@@ -7,6 +7,7 @@ import pytest
 from aiohttp import web
 
 from support.browser import Browser
+from support.patience import HANG
 from support.world import custom, free_port, served
 
 SESSION = "claims-session"
@@ -82,7 +83,7 @@ async def open_socket(one, browser, client):
 
 async def closed_with(socket) -> int:
     """The code of the close frame that comes within 5 seconds."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(HANG):
         while (message := await socket.receive()).type is not aiohttp.WSMsgType.CLOSE:
             assert message.type is aiohttp.WSMsgType.TEXT, message
     return message.data
@@ -115,7 +116,7 @@ async def test_an_event_stream_ends_with_the_session_s_time(world, browser, cloc
         assert await events.content.readline()
         clock.advance(60 * 60)
         with pytest.raises(aiohttp.ClientError):
-            await asyncio.wait_for(events.content.read(), 5)
+            await asyncio.wait_for(events.content.read(), HANG)
 
 
 @pytest.mark.parametrize("origin", [None, "null", "https://evil.example"])

@@ -5,6 +5,8 @@ import asyncio
 import aiohttp
 import redis.asyncio as redis
 
+from support.patience import HANG
+
 REQUESTS = 2_000
 LARGEST_RECORD = 1_024
 COMMANDS_PER_REQUEST = 0.02
@@ -23,7 +25,7 @@ async def test_a_signed_in_request_costs_the_store_next_to_nothing(world, browse
     headers = {"Cookie": f"claims-session={cookie}"}
     async with redis.Redis.from_url(redis_url) as store, aiohttp.ClientSession(headers=headers) as client:
         # Steady state: a worker trusts its copies once its first heartbeat has come back.
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(HANG):
             while one.proxy.sessions.cached(cookie, "contoso") is None:
                 await client.get(one.url("/api/data/v9.2/WhoAmI"))
         before = await commands(store)

@@ -3,6 +3,7 @@ import asyncio
 import pytest
 
 from proxy.gateway.current import CurrentGateway
+from support.patience import HANG
 
 
 class Slow:
@@ -43,13 +44,13 @@ async def test_an_earlier_gateway_has_finished_with_its_last_request(first):
     assert not finished.done()
     first.go_on.set()
     await asyncio.gather(*requests)
-    await asyncio.wait_for(finished, 1)
+    await asyncio.wait_for(finished, HANG)
 
 
 async def test_a_gateway_that_had_no_request_has_finished_at_once(first):
     current = CurrentGateway(first)
     current.replace(Slow())
-    await asyncio.wait_for(current.finished(first), 1)
+    await asyncio.wait_for(current.finished(first), HANG)
 
 
 async def test_a_request_that_fails_has_ended_too(first):
@@ -61,4 +62,4 @@ async def test_a_request_that_fails_has_ended_too(first):
     with pytest.raises(ConnectionError):
         await current.handle("one")
     current.replace(Slow())
-    await asyncio.wait_for(current.finished(first), 1)
+    await asyncio.wait_for(current.finished(first), HANG)

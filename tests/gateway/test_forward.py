@@ -5,7 +5,8 @@ import asyncio
 import pytest
 
 from proxy.edge.asked import GATHERED_BYTES
-from support.raw_http import ok
+from support.patience import HANG
+from support.raw_http import ok, read_body, read_head
 
 LARGE = GATHERED_BYTES + 1
 
@@ -142,7 +143,7 @@ async def test_a_body_streams_while_the_client_still_sends(stage, ask):
     one.upstream.answering = answering
     client = await one.connect()
     client.send(ask(b"/", one.cookie, length, method=b"POST", body=begun))
-    await asyncio.wait_for(first.wait(), 5)
+    await asyncio.wait_for(first.wait(), HANG)
     assert (await client.ask(b"def")).body == b"whole"
 
 
@@ -191,7 +192,7 @@ async def test_100_is_said_when_the_upstream_wants_the_body(stage, ask):
     one.upstream.answering = answering
     client = await one.connect()
     client.send(ask(b"/", one.cookie, b"Expect: 100-continue\r\nContent-Length: %d\r\n" % LARGE, method=b"POST"))
-    assert await asyncio.wait_for(client.reader.readuntil(b"\r\n\r\n"), 5) == b"HTTP/1.1 100 Continue\r\n\r\n"
+    assert await asyncio.wait_for(client.reader.readuntil(b"\r\n\r\n"), HANG) == b"HTTP/1.1 100 Continue\r\n\r\n"
     assert (await client.ask(b"a" * LARGE)).body == b"a" * LARGE
 
 
@@ -212,18 +213,21 @@ async def test_100_is_not_said_where_the_upstream_refuses_the_body(stage, ask):
     "head", [b"Content-Length: 10\r\n", b"Transfer-Encoding: chunked\r\n"], ids=["counted", "chunked"]
 )
 async def test_a_broken_body_looks_broken(stage, ask, head):
-    one = await stage()
+    one, begun = await stage(), asyncio.Event()
 
     async def answering(_message, _reader, writer):
         writer.write(b"HTTP/1.1 200 OK\r\n" + head + b"\r\n" + (b"3\r\nabc\r\n" if b"chunked" in head else b"abc"))
         await writer.drain()
-        await asyncio.sleep(0.05)
+        await begun.wait()
         return False
 
     one.upstream.answering = answering
     client = await one.connect()
+    client.send(ask(b"/", one.cookie))
+    answer = await read_head(client.reader)
+    begun.set()
     with pytest.raises((asyncio.IncompleteReadError, ConnectionError)):
-        await client.ask(ask(b"/", one.cookie))
+        await read_body(client.reader, answer, answer=True)
 
 
 async def test_a_client_that_goes_ends_its_upstream_request(stage, ask):
@@ -240,9 +244,9 @@ async def test_a_client_that_goes_ends_its_upstream_request(stage, ask):
     one.upstream.answering = answering
     client = await one.connect()
     client.send(ask(b"/slow", one.cookie))
-    await asyncio.wait_for(seen.wait(), 5)
+    await asyncio.wait_for(seen.wait(), HANG)
     await client.close()
-    await asyncio.wait_for(gone.wait(), 5)
+    await asyncio.wait_for(gone.wait(), HANG)
 
 
 async def test_an_ntlm_connection_is_never_anybody_elses(stage, ask):

@@ -14,11 +14,11 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from proxy.demo.adfs_keys import SigningKey
 from support.browser import Browser
 from support.node import WHAT_IS_MISSING, node_binary
+from support.patience import HANG
 from support.ports import free_port
 
 HERE = Path(__file__).resolve().parent
 # It starts within a second; once in some hundred starts, another process took the port or Node.js stood still.
-START_SECONDS = 15
 START_ATTEMPTS = 2
 
 
@@ -57,7 +57,7 @@ def start_openid_provider(log: Path, settings: dict[str, object], program: str =
                 text=True,
             )
         provider = OpenIdProvider("", process, log)
-        if select([process.stdout], [], [], START_SECONDS)[0] and (line := process.stdout.readline()):
+        if select([process.stdout], [], [], HANG)[0] and (line := process.stdout.readline()):
             provider.issuer = json.loads(line)["issuer"]
             return provider
         provider.stop()
@@ -136,7 +136,7 @@ def federation_provider(tmp_path, signing_key) -> Iterator[Callable[..., Federat
                 stderr=errors,
                 text=True,
             )
-        line = process.stdout.readline() if select([process.stdout], [], [], START_SECONDS)[0] else ""
+        line = process.stdout.readline() if select([process.stdout], [], [], HANG)[0] else ""
         if not line:
             process.kill()
             raise RuntimeError(f"federation.mjs did not start:\n{(tmp_path / 'federation.log').read_text()}")

@@ -11,6 +11,7 @@ from proxy.app import start
 from proxy.configuration import load
 from proxy.demo.crm import crm_application
 from support.browser import Browser
+from support.patience import HANG
 from support.world import CLIENT_ID, CLIENT_SECRET, free_port, served, write_configuration
 
 
@@ -67,7 +68,7 @@ async def test_signing_out_at_the_provider_ends_the_session_here(site, browser, 
             await each.sign_in(f"{one.origin}/main.aspx", login)
             assert await one.is_in(each)
         await one.sign_out_at_the_provider(browser)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(HANG):
             while await one.is_in(browser):
                 pass
         refused = await browser.fetch(f"{one.origin}/api/data/v9.2/WhoAmI")

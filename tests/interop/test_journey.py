@@ -8,6 +8,7 @@ import pytest
 import redis.asyncio as redis
 
 from proxy.demo.crm import crm_application
+from support.patience import HANG
 from support.processes import FileClock, ProxyProcess
 from support.world import CLIENT_ID, CLIENT_SECRET, custom, free_port, served, write_configuration
 
@@ -108,7 +109,7 @@ async def test_activity_at_one_proxy_counts_at_the_other(farm, browser, redis_ur
         for origin in (both.two, both.one, both.two, both.one):
             both.clock.advance(14 * MINUTE)
             assert (await browser.open(f"{origin}/main.aspx")).hops[0].status == 200
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(HANG):
                 # Activity is written in batches, off the request's way; a quarter of an hour would be ample.
                 while await last_activity(store) < both.clock() - MINUTE:  # noqa: ASYNC110 - another process writes
                     await asyncio.sleep(0.01)

@@ -8,6 +8,7 @@ import aiohttp
 import pytest
 
 from proxy.demo.crm import crm_application
+from support.patience import HANG
 from support.processes import FileClock, ProxyProcess
 from support.world import CLIENT_ID, CLIENT_SECRET, free_port, served, write_configuration
 
@@ -29,7 +30,7 @@ class Three:
 
     async def logged(self, event: str, times: int) -> None:
         """Until the proxies have logged it so often."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(HANG):
             while sum(each.log.read_text().count(event) for each in self.processes) < times:  # noqa: ASYNC110 - others write
                 await asyncio.sleep(0.02)
 
@@ -96,7 +97,7 @@ async def test_a_sign_out_revokes_the_refresh_token_at_the_provider(three, brows
     await browser.sign_in(f"{one}/main.aspx", "alice")
     await browser.open(f"{one}/.claims/sign-out")
     await browser.submit()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(HANG):
         while "destroyed" not in three.provider.log.read_text():  # noqa: ASYNC110 - another process writes
             await asyncio.sleep(0.02)
     assert three.refreshed() == 0

@@ -14,6 +14,7 @@ from structlog.testing import capture_logs
 from proxy.cli.sessions import Whose, _revoke
 from proxy.configuration import load
 from proxy.observability.audit import SCHEMA_VERSION, AuditEvent
+from support.patience import HANG
 from support.trail import REFERENCE, SCHEMA, Trail, by_alice
 from support.world import custom
 
@@ -82,7 +83,7 @@ async def test_a_limit_that_an_open_socket_reaches_names_who_opened_it(world, br
     headers = {"Cookie": f"claims-session={browser.cookie('claims-session')}", "Origin": one.url("")}
     async with aiohttp.ClientSession() as client, client.ws_connect(one.url("/live"), headers=headers) as socket:
         clock.advance(60 * MINUTE)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(HANG):
             while (await socket.receive()).type is not aiohttp.WSMsgType.CLOSE:
                 pass
     expired = trail.only("session_expired")

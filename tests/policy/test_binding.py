@@ -95,7 +95,6 @@ def recorded(brands=BRANDS_140, platform='"Windows"', agent=CHROME_140, networks
         (NONCE, BRANDS_140, '"Windows"', CHROME_140, None),
         (NONCE, BRANDS_141, '"Windows"', CHROME_141, None),
         (NONCE, "", "", CHROME_141, None),
-        (NONCE, "", "", "", None),
         (NONCE, BRANDS_140, "", CHROME_140, None),
         # Where both show hints the hints alone count, whatever the User-Agent says.
         (NONCE, BRANDS_140, '"Windows"', FIREFOX, None),
@@ -107,6 +106,11 @@ def recorded(brands=BRANDS_140, platform='"Windows"', agent=CHROME_140, networks
         (NONCE, "", "", FIREFOX, Broken.BROWSER_CHANGED),
         (NONCE, BRANDS_140, '"macOS"', CHROME_140, Broken.PLATFORM_CHANGED),
         (NONCE, "", "", CHROME_140.replace("Windows NT 10.0", "X11; Linux"), Broken.PLATFORM_CHANGED),
+        # No browser omits its User-Agent, so its absence is a change even where the hints are the same.
+        (NONCE, "", "", "", Broken.BROWSER_CHANGED),
+        (NONCE, BRANDS_140, '"Windows"', "", Broken.BROWSER_CHANGED),
+        (NONCE, "", "", CHROME_140.replace("Windows NT 10.0; Win64; x64", "x64"), Broken.PLATFORM_CHANGED),
+        (NONCE, BRANDS_140, '"Windows"', CHROME_140.replace("Windows NT 10.0; Win64; x64", "x64"), None),
     ],
 )
 def test_another_browser_is_told_from_an_upgraded_or_a_silent_one(nonce, brands, platform, agent, broken):
@@ -119,6 +123,12 @@ def test_a_browser_without_hints_is_known_by_its_user_agent():
         assert broken_by(binding, NONCE, traits_of("", "", agent), ADDRESS, by_network=False) is broken
     # One that begins to send hints shows nothing that was recorded then but its User-Agent.
     assert broken_by(binding, NONCE, traits_of(BRANDS_140, "", FIREFOX), ADDRESS, by_network=False) is None
+
+
+@pytest.mark.parametrize("agent", ["", "Mozilla/5.0", CHROME_140])
+def test_traits_that_sign_in_did_not_show_contradict_nothing(agent):
+    binding = recorded("", "", "")
+    assert broken_by(binding, NONCE, traits_of(BRANDS_140, '"Windows"', agent), ADDRESS, by_network=False) is None
 
 
 @given(st.text(max_size=90).filter(lambda text: text != NONCE))
@@ -146,7 +156,7 @@ def test_the_network_binds_only_where_it_is_asked_to(then, now, by_network, fits
 
 def test_a_session_from_before_networks_bound_is_not_bound_to_one():
     assert recorded().network == ""
-    assert broken_by(recorded(), NONCE, ";;;", "198.51.100.1", by_network=True) is None
+    assert broken_by(recorded(), NONCE, recorded().traits, "198.51.100.1", by_network=True) is None
 
 
 def test_networks_are_named_by_their_prefixes():

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from itertools import count
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from proxy.model.decision import Ending
@@ -13,6 +13,7 @@ from proxy.model.session import Ended, EndReason, Live
 from proxy.sessions.refresh import Lease, Tokens
 from proxy.sessions.service import Created, NewSession
 from support.desk import ALICE, Desk
+from support.patience import HANG
 
 pytestmark = pytest.mark.usefixtures("patient")
 SIGN_OUTS = ("end", "end_all", "everywhere", "by_provider")
@@ -127,7 +128,7 @@ class Story:
             for created in self.made:
                 found = await desk.sessions.load(created.cookie, "contoso", past_cache=True)
                 assert isinstance(found, Ended) or not (created.cookie in self.over or self.was_signed_out(created))
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(HANG):
                 while self.knows_a_dead_one(desk):  # noqa: ASYNC110 - the other worker's message is on its way
                     await asyncio.sleep(0.001)
 
@@ -165,23 +166,20 @@ def due_at_once(monkeypatch):
     monkeypatch.setattr("proxy.sessions.creation.refresh_at", lambda _end, now: now)
 
 
-QUICK = {"deadline": None, "suppress_health_check": [HealthCheck.function_scoped_fixture, HealthCheck.data_too_large]}
-
-
-@settings(max_examples=80, **QUICK)
+@settings(max_examples=80)
 @given(steps=STEPS)
 def test_no_ended_session_comes_back_on_the_memory_twin(clock, steps):
     asyncio.run(run(("memory:",), clock, [steps], together=False))
 
 
-@settings(max_examples=40, **QUICK)
+@settings(max_examples=40)
 @given(steps=STEPS, together=st.booleans())
 def test_no_ended_session_comes_back_on_redis(clock, redis_server, steps, together):
     asyncio.run(run((redis_server.url,) * 2, clock, [steps], together=together))
 
 
 @pytest.mark.slow
-@settings(max_examples=10_000 // AT_ONCE, **QUICK)
+@settings(max_examples=10_000 // AT_ONCE)
 @given(stories=st.lists(STEPS, min_size=AT_ONCE, max_size=AT_ONCE), together=st.booleans())
 def test_no_ended_session_comes_back_in_ten_thousand_stories(clock, redis_server, stories, together):
     asyncio.run(run((redis_server.url,) * 2, clock, stories, together=together))

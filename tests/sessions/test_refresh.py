@@ -13,6 +13,7 @@ from proxy.model.session import Ended, EndReason, Live
 from proxy.sealing import Sealer
 from proxy.sessions.refresh import Tokens
 from support.desk import ALICE, RETENTION, SECRET, Desk
+from support.patience import until
 
 PROMOTED = replace(ALICE, name="Alice Archer", roles=("System Administrator",))
 
@@ -109,10 +110,7 @@ async def test_other_workers_learn_of_a_renewal(workers):
     assert other.sessions.cached(created.cookie, "contoso") is not None
     lease = await one.sessions.renewals.begin(created.cookie, "contoso", "adfs")
     await one.sessions.renewals.finish(lease, renewed(lease), Tokens(), None)
-    for _ in range(500):
-        if other.sessions.cached(created.cookie, "contoso") is None:
-            break
-        await asyncio.sleep(0.01)
+    await until(lambda: other.sessions.cached(created.cookie, "contoso") is None)
     assert (await loaded(other, created)).session.token_end == created.session.token_end + 3600
 
 

@@ -226,9 +226,7 @@ def run(url: str, examples: int, steps: int) -> None:
     machine = type("RenewingThere", (Renewing,), {"url": url})
     run_state_machine_as_test(
         machine,
-        settings=settings(
-            max_examples=examples, stateful_step_count=steps, deadline=None, suppress_health_check=list(HealthCheck)
-        ),
+        settings=settings(max_examples=examples, stateful_step_count=steps, suppress_health_check=list(HealthCheck)),
     )
 
 

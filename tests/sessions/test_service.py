@@ -9,6 +9,7 @@ from proxy.model.settings import TimeRules
 from proxy.sessions.refresh import Tokens
 from proxy.sessions.service import Created, CredentialsOwed
 from support.desk import ALICE
+from support.patience import HANG
 
 SIGNED_OUT, TIMED_OUT = EndReason.SIGNED_OUT, EndReason.SESSION_TIMEOUT
 
@@ -97,7 +98,7 @@ async def test_the_end_of_a_session_reaches_the_other_worker_s_copy_and_its_watc
     told = asyncio.get_running_loop().create_future()
     two.sessions.watch(created.session, told.set_result)
     await one.sessions.end(created.session, signed_out(one.clock))
-    assert await asyncio.wait_for(told, 5) is SIGNED_OUT
+    assert await asyncio.wait_for(told, HANG) is SIGNED_OUT
     assert two.sessions.cached(created.cookie, "contoso") is None
     assert isinstance(await two.sessions.load(created.cookie, "contoso"), Ended)
 
@@ -118,7 +119,7 @@ async def test_an_end_between_a_load_and_the_watch_is_told_all_the_same(desk):
     await desk.sessions.end(created.session, signed_out(desk.clock))
     told = asyncio.get_running_loop().create_future()
     desk.sessions.watch(created.session, told.set_result)
-    assert await asyncio.wait_for(told, 5) is SIGNED_OUT
+    assert await asyncio.wait_for(told, HANG) is SIGNED_OUT
 
 
 async def test_a_watcher_that_fails_keeps_no_other_from_hearing(desk):

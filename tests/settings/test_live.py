@@ -13,15 +13,10 @@ from proxy.settings.values import Name
 from proxy.store.choose import store_for
 from proxy.store.port import Listener
 from settings.conftest import ADA
+from support.patience import until
 
 LENGTH = Wish("contoso", "sessiontimeoutinmins", 90)
 BOB = Author("bob@contoso.example")
-
-
-async def until(condition):
-    async with asyncio.timeout(5):
-        while not condition():  # noqa: ASYNC110 - whatever it is, it tells nobody
-            await asyncio.sleep(0.005)
 
 
 async def test_a_change_is_in_force_with_its_entry(live, deployment, clock):
@@ -62,9 +57,12 @@ async def test_a_change_elsewhere_is_heard_over_redis(redis_url, deployment, clo
     clean = asyncio.Event()
     await stores[1].start(Listener(lambda *_: None, lambda _: clean.set(), list, settings=there.changed))
     await there.start()
-    while not clean.is_set():
+
+    async def heard():
         await stores[1].beat("x")
-        await asyncio.sleep(0.01)
+        return clean.is_set()
+
+    await until(heard)
     await here.change(deployment, [LENGTH], ADA)
     await until(lambda: there.values)
     assert there.values == here.values

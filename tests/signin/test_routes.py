@@ -6,6 +6,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 import pytest
 
 from proxy.pages.texts import Page
+from support.patience import HANG
 from support.world import custom
 
 SESSION = "claims-session"
@@ -215,7 +216,7 @@ async def test_a_store_that_does_not_answer_the_callback_keeps_the_sign_in(world
     assert login_cookie(browser)
     assert browser.cookie(SESSION) is None
     own_redis.start()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(HANG):
         while (page := await browser.open(url)).status == 503:  # noqa: ASYNC110 - it comes back in its own time
             await asyncio.sleep(0.1)
     assert arrived(page, one.world), "the same answer is good once the store is back"

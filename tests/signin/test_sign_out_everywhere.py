@@ -6,6 +6,7 @@ import pytest
 
 from proxy.pages.texts import Page
 from support.browser import Browser
+from support.patience import HANG
 from support.world import custom, free_port
 
 SESSION = "claims-session"
@@ -159,7 +160,7 @@ async def test_it_holds_at_every_node(world, browser, other_browser, redis_url):
     elsewhere = f"http://127.0.0.1:{port}/api/data/v9.2/WhoAmI"
     assert (await other_browser.fetch(elsewhere, headers=cookie)).status == 200
     await browser.fetch(one.url("/.claims/sign-out"), "POST", headers={"Origin": one.url("")})
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(HANG):
         while (refused := await other_browser.fetch(elsewhere, headers=cookie)).status == 200:
             pass
     assert (refused.status, refused.json()["error"]) == (401, "signed_out")

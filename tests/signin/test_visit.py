@@ -6,6 +6,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import pytest
 
 from proxy.pages.texts import Page
+from support.patience import HANG
 from support.world import custom, free_port
 
 MINUTE = 60.0
@@ -23,7 +24,7 @@ async def idle(world, browser, steps, redis_url, clock):
         port = free_port()
         other = await one.world.start_proxy(port)
         await browser.sign_in(one.world.url("/main.aspx"), "alice")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(HANG):
             while one.world.proxy.sessions.cached(browser.cookie(one.SESSION), "contoso") is None:
                 # Copies count once the first heartbeat came back; then this request leaves one.
                 await asyncio.sleep(0.02)

@@ -6,6 +6,7 @@ import pytest
 
 from proxy.store.admin_port import HISTORY_KEPT, Book
 from proxy.store.port import Listener
+from support.patience import HANG, until
 
 
 @pytest.fixture
@@ -64,15 +65,18 @@ async def test_a_change_is_told_and_a_refused_one_is_not(ledger):
     heard = asyncio.Event()
     listener = Listener(lambda *_: None, lambda _: heard.set(), list, settings=lambda: told.put_nowait(True))
     await ledger.store.start(listener)
-    while not heard.is_set():
+
+    async def subscribed():
         await ledger.store.beat("beat")
-        await asyncio.sleep(0.01)
+        return heard.is_set()
+
+    await until(subscribed)
     assert await ledger.store.admin.write(0, 1, {"* a": "true"}, "first")
-    await asyncio.wait_for(told.get(), 5)
+    await asyncio.wait_for(told.get(), HANG)
     assert not await ledger.store.admin.write(0, 1, {"* a": "true"}, "again")
     heard.clear()
     await ledger.store.beat("after")
-    await asyncio.wait_for(heard.wait(), 5)
+    await asyncio.wait_for(heard.wait(), HANG)
     assert told.empty()
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from proxy.store.choose import store_for
 from proxy.store.port import Listener, Marks, Owed, Place, Record, SignedIn, Stone, Touch
+from support.patience import HANG
 
 NOW = 1_790_000_000.123_456_7
 TAG = "dGFn"
@@ -61,7 +62,7 @@ async def test_a_session_is_amended_once_and_all_hear_of_it(ledger):
     beats = asyncio.Event()
     listener = Listener(lambda *_: None, lambda _: beats.set(), lambda: None, told.put_nowait)
     await ledger.store.start(listener)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(HANG):
         while not beats.is_set():
             await ledger.store.beat("one")
             await asyncio.sleep(0.02)
@@ -241,7 +242,7 @@ async def test_the_end_of_a_session_is_told_and_heartbeats_come_back(ledger):
     ended, beats = asyncio.Queue(), asyncio.Queue()
     listener = Listener(lambda *facts: ended.put_nowait(facts), beats.put_nowait, lambda: None)
     await ledger.store.start(listener)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(HANG):
         while beats.empty():  # a subscription takes a moment to stand
             await ledger.store.beat("1")
             await asyncio.sleep(0.01)

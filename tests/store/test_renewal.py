@@ -7,6 +7,7 @@ import pytest
 
 from proxy.store.port import TOMBSTONE_SECONDS, Listener, Place, Record, Renewal, Stone, Touch
 from proxy.store.redis import RedisStore
+from support.patience import HANG
 
 NOW = 1_790_000_000.25
 TAG = "dGFn"
@@ -197,13 +198,13 @@ async def test_a_change_is_told_and_an_end_is_something_else(ledger):
         lambda place, reason: ended.append((place, reason)), lambda _: beats.set(), lambda: None, changed.put_nowait
     )
     await ledger.store.start(listener)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(HANG):
         while not beats.is_set():
             await ledger.store.beat("1")
             await asyncio.sleep(0.01)
     place = await renewable(ledger)
     await ledger.store.renew(renewal(place))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(HANG):
         assert await changed.get() == place
     assert ended == []
 

@@ -1,6 +1,7 @@
 import asyncio
 
 from proxy.store.tasks import end_tasks
+from support.patience import HANG
 
 
 async def test_a_task_that_loses_one_cancellation_is_ended_all_the_same():
@@ -18,7 +19,7 @@ async def test_a_task_that_loses_one_cancellation_is_ended_all_the_same():
 
     task = asyncio.create_task(deaf_once())
     await asyncio.sleep(0)
-    await asyncio.wait_for(end_tasks([task]), 5)
+    await asyncio.wait_for(end_tasks([task]), HANG)
     assert task.cancelled()
     assert lost == 2
 

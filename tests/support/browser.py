@@ -20,6 +20,7 @@ from yarl import URL
 
 from support.cookies import CookieStore
 from support.forms import Form, read_forms
+from support.patience import HANG
 
 CHROME = (
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36"
@@ -123,7 +124,7 @@ class Browser:
     async def __aenter__(self) -> Self:
         connector = aiohttp.TCPConnector(resolver=_Loopback(), ssl=self._tls, force_close=True)
         self._client = aiohttp.ClientSession(
-            connector=connector, cookie_jar=aiohttp.DummyCookieJar(), timeout=aiohttp.ClientTimeout(total=20)
+            connector=connector, cookie_jar=aiohttp.DummyCookieJar(), timeout=aiohttp.ClientTimeout(total=HANG)
         )
         return self
 

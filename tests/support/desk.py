@@ -11,6 +11,7 @@ from proxy.sealing import Sealer
 from proxy.sessions.service import Created, NewSession, Sessions
 from proxy.store.choose import store_for
 from proxy.store.port import Listener
+from support.patience import HANG
 
 RETENTION = 86_400.0
 SECRET = "a-secret-of-at-least-thirty-two-bytes-1"
@@ -38,7 +39,7 @@ class Desk:
 
     async def clean_again(self) -> None:
         """Beat until the cache answers by itself."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(HANG):
             while not self.sessions._cache.is_clean:
                 await self.sessions._heart.beat()
                 await asyncio.sleep(0.01)

@@ -9,10 +9,9 @@ from dataclasses import dataclass
 import aiohttp
 
 from support.browser import CHROME, Browser
+from support.patience import HANG
 
 _COOKIES = ("claims-session", "claims-nonce")
-WITHIN = 5.0
-"""Seconds that anything may take to be heard."""
 
 
 @dataclass
@@ -23,7 +22,7 @@ class Heard:
 
     async def line(self) -> str:
         """The next line; empty at the end of the stream."""
-        async with asyncio.timeout(WITHIN):
+        async with asyncio.timeout(HANG):
             return (await self.response.content.readline()).decode()
 
     async def event(self) -> tuple[str, dict]:

@@ -16,9 +16,8 @@ from typing import Self
 import aiohttp
 
 from support.load_upstream import PAUSE, PIECE, PIECES, SLOW, SMALL
+from support.patience import HANG
 from support.raw_http import read_message
-
-_PATIENCE = 40.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,14 +90,14 @@ class Load:
 
     async def all_under_way(self, kinds: set[str]) -> None:
         """Wait for a moment at which each of `kinds` is under way: a slow machine's clients may all be in between."""
-        async with asyncio.timeout(_PATIENCE):
+        async with asyncio.timeout(HANG):
             while any(not self.tally.under_way[kind] for kind in kinds):  # noqa: ASYNC110 - a moment, not an event
                 await asyncio.sleep(0.01)
 
     async def finish(self) -> None:
         """Every client ends after the request it is at."""
         self._over.set()
-        async with asyncio.timeout(_PATIENCE):
+        async with asyncio.timeout(HANG):
             await asyncio.gather(*self._tasks)
 
     def _start(self, count: int, client: Callable[[str], Awaitable[None]]) -> None:
@@ -131,7 +130,7 @@ class Load:
         """One request; whether the connection may carry another."""
         self.tally.under_way[errand.name] += 1
         try:
-            async with asyncio.timeout(_PATIENCE):
+            async with asyncio.timeout(HANG):
                 sending = asyncio.create_task(self._send(errand, cookie, writer))
                 try:
                     answer = await read_message(reader, answer=True)
@@ -213,7 +212,7 @@ class Load:
                 except ConnectionError:
                     break
                 self.tally.said.add(said)
-                async with asyncio.timeout(_PATIENCE):
+                async with asyncio.timeout(HANG):
                     answer = await socket.receive()
                 if answer.type is not aiohttp.WSMsgType.TEXT:
                     break

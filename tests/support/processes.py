@@ -5,8 +5,9 @@ import sys
 import time
 from pathlib import Path
 
+from support.patience import HANG
+
 PROGRAM = Path(__file__).with_name("proxy_process.py")
-_START_SECONDS = 20
 
 
 class FileClock:
@@ -43,7 +44,7 @@ class ProxyProcess:
 
     def wait(self) -> None:
         """Until it serves. One that does not start is ended: it would follow the store of every test after this one."""
-        deadline = time.monotonic() + _START_SECONDS
+        deadline = time.monotonic() + HANG
         try:
             while not self._ready.exists():
                 assert self.process.poll() is None, self.log.read_text()
@@ -57,7 +58,7 @@ class ProxyProcess:
     def stop(self) -> int:
         self.process.terminate()
         try:
-            return self.process.wait(15)
+            return self.process.wait(HANG)
         except subprocess.TimeoutExpired:
             self.process.kill()
             raise

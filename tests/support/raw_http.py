@@ -5,6 +5,8 @@ import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
+from support.patience import HANG
+
 Headers = list[tuple[bytes, bytes]]
 
 
@@ -78,7 +80,7 @@ class RawClient:
         self.writer.write(data)
 
     async def answer(self, *, head: bool = False) -> Message:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(HANG):
             return await read_message(self.reader, without_body=head, answer=True)
 
     async def ask(self, data: bytes, *, head: bool = False) -> Message:
@@ -88,7 +90,7 @@ class RawClient:
     async def is_closed(self) -> bool:
         """Whether the other side ends the connection now, with nothing further sent."""
         try:
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(HANG):
                 return await self.reader.read(1) == b""
         except ConnectionError:
             return True

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from support.patience import HANG
 from support.ports import free_port
 
 
@@ -35,7 +36,7 @@ class RedisServer:
     def start(self) -> None:
         command = [redis_binary(), "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--dir"]
         self.process = subprocess.Popen([*command, str(self.folder)], stdout=subprocess.DEVNULL)
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + HANG
         while True:
             assert self.process.poll() is None, f"redis-server ended at once: is port {self.port} taken?"
             try:

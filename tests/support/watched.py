@@ -2,6 +2,8 @@
 
 from playwright.async_api import BrowserContext, Locator, Page
 
+from support.patience import HANG
+
 _PUTS_THE_SCRIPT_IN = """
 if (location.origin === ORIGIN && !location.pathname.startsWith("/.claims")) {
   addEventListener("DOMContentLoaded", () => {
@@ -49,7 +51,7 @@ class Watched:
     async def open(self, path: str = "/main.aspx", account: str = "alice") -> Page:
         """A tab; signs in where it is asked to."""
         page = await self.context.new_page()
-        page.set_default_timeout(10_000)
+        page.set_default_timeout(HANG * 1000)
         async with page.expect_response(lambda answer: answer.url == self.world.url("/.claims/session")):
             await page.goto(self.world.url(path))
             if await page.locator("input[name=Password]").count():

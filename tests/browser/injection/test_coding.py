@@ -34,7 +34,7 @@ def decoded(coding: str, pieces) -> bytes:
 
 
 @pytest.mark.parametrize("coding", CODED)
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(data=st.binary(max_size=300).map(lambda part: part * 50), cuts=st.sets(st.integers(0, 400), max_size=6))
 def test_pieces_make_no_difference(coding, data, cuts):
     coded = CODED[coding](data)

@@ -211,7 +211,7 @@ PARTS = [
 ]
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(
     st.lists(st.sampled_from(PARTS), max_size=6).map(b"".join),
     st.sets(st.integers(0, 70_500), max_size=8),
@@ -235,7 +235,7 @@ def is_blank(data: bytes) -> bool:
     return not data.removeprefix(b"\xef\xbb\xbf").strip(b"\t\n\f\r ")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.sampled_from([part for part in PARTS if len(part) < 300]), max_size=4).map(b"".join), st.booleans())
 def test_nor_does_one_byte_at_a_time(data, is_xml):
     assert run([data[at : at + 1] for at in range(len(data))], is_xml=is_xml) == run([data], is_xml=is_xml)

@@ -9,6 +9,7 @@ import pytest
 from proxy.model.organization import ScriptPlacement
 from proxy.model.session import ClientKind, Live
 from support.injected import HTML, TAG, page, plain, zipped
+from support.patience import HANG
 from support.raw_http import ok
 
 PAGE = b"<!doctype html><html><head><title>a</title></head><body>b</body></html>"
@@ -224,7 +225,7 @@ async def test_a_document_is_seen_as_it_comes(site, packed):
     one.upstream.answering = answering
     client = await one.connect()
     client.send(b"GET / HTTP/1.1\r\nHost: crm.contoso.com\r\n" + one.cookie + OLD + b"Accept-Encoding: gzip\r\n\r\n")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(HANG):
         head = await client.reader.readuntil(b"\r\n\r\n")
         size = int((await client.reader.readuntil(b"\r\n")), 16)
         first = await client.reader.readexactly(size)

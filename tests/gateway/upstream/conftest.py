@@ -15,6 +15,7 @@ from cryptography.x509.oid import NameOID
 
 from proxy.gateway.upstream import UpstreamPool, UpstreamRequest, parse_address
 from proxy.model.deployment import UpstreamTuning
+from support.patience import HANG
 
 HOST = (b"Host", b"crm.contoso.com")
 
@@ -147,8 +148,8 @@ def until():
     """`await until(condition)`: lets the loop turn until the code under test has come that far."""
 
     async def wait(condition) -> None:
-        async with asyncio.timeout(10):
-            while not condition():  # noqa: ASYNC110 - what is waited for tells nobody
+        async with asyncio.timeout(HANG):
+            while not condition():  # noqa: ASYNC110 - the condition raises no event
                 await asyncio.sleep(0)
 
     return wait

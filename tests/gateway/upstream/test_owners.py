@@ -7,6 +7,7 @@ import pytest
 from proxy.errors import UpstreamBroken
 from proxy.gateway.upstream import Owner, Ownership
 from proxy.gateway.upstream.pool import OWNED_GRACE
+from support.patience import HANG
 
 NTLM = (b"Authorization", b"NTLM TlRMTVNTUAAB")
 
@@ -76,7 +77,7 @@ async def test_it_closes_when_its_owner_goes_away(scripted, pool_for, request_of
     anna = Client()
     await read_all(await pool.send(request_of(b"GET", b"/", NTLM), owner=anna))
     anna.release()
-    await asyncio.wait_for(gone.wait(), 5)
+    await asyncio.wait_for(gone.wait(), HANG)
     assert not pool._connections
     assert not pool._owners._owned
     assert pool._slots.shares.held == 0

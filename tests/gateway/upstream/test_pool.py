@@ -5,6 +5,7 @@ import pytest
 
 from proxy.errors import UpstreamBroken, UpstreamBusy, UpstreamTimeout, UpstreamUnreachable
 from proxy.gateway.upstream import Owner
+from support.patience import HANG
 
 
 async def serve(wire):
@@ -83,7 +84,7 @@ async def test_idle_and_old_connections_are_closed(limit, scripted, pool_for, re
 
     pool = pool_for(await scripted(script), **{limit: 0.02 if limit == "keep_alive" else 0.0})
     await read_all(await pool.send(request_of()))
-    await asyncio.wait_for(closed.wait(), 5)
+    await asyncio.wait_for(closed.wait(), HANG)
     assert not pool._connections
 
 

@@ -6,6 +6,7 @@ import pytest
 from proxy.errors import UpstreamBroken
 from proxy.gateway.upstream import Framing
 from proxy.gateway.upstream.response import READ_HIGH
+from support.patience import HANG
 
 ONE_READ = 256 * 1024  # what uvloop reads of a socket at most
 
@@ -95,7 +96,7 @@ async def test_a_slow_reader_holds_the_upstream_back(scripted, pool_for, request
                 await wire.writer.drain()
 
     answer = await pool_for(await scripted(script)).send(request_of())
-    await asyncio.wait_for(stuck.wait(), 10)
+    await asyncio.wait_for(stuck.wait(), HANG)
     assert answer._held <= READ_HIGH + ONE_READ
     assert sent < 16 * 1024 * 1024
     received = 0

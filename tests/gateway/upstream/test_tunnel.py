@@ -3,6 +3,7 @@ import asyncio
 import pytest
 
 from proxy.errors import UpstreamBroken, UpstreamBusy
+from support.patience import HANG
 
 SWITCH = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
 
@@ -139,7 +140,7 @@ async def test_a_tunnel_holds_both_sides_back(scripted, pool_for, asking):
                 stuck.set()
 
     stream = (await pool_for(await scripted(script)).send(asking)).upgraded
-    await asyncio.wait_for(stuck.wait(), 10)
+    await asyncio.wait_for(stuck.wait(), HANG)
     assert stream._held <= 512 * 1024
     assert sent < 16 * 1024 * 1024
     assert len(await all_of(stream)) == sent
