@@ -6,7 +6,7 @@ import httptools
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.edge.body import ChunkedBody, CountedBody
+from proxy.edge.body import ChunkedBody
 from proxy.edge.head import bodyless, judge_beginning, read_head, read_request_line, without_upgrade
 from proxy.errors import RequestRefused
 from proxy.policy.target import judge_target
@@ -157,17 +157,3 @@ def test_a_chunked_body_ends_where_another_parser_ends_it(text, cuts):
         _, error = attempt(lambda: other.parser.feed_data(chunks), httptools.HttpParserError)
         # The other one also refuses some extensions, and framing fields in trailers, all of which end at the edge.
         assert error or (other.body, other.whole) == (found[0], True)
-
-
-@fuzz
-@given(length=st.integers(1, 100), pieces=st.lists(st.binary(min_size=1, max_size=40), min_size=1, max_size=6))
-def test_a_counted_body_takes_its_length_and_no_more(length, pieces):
-    body, got, rest = CountedBody(length), b"", None
-    for piece in pieces:
-        if rest is None:
-            found, rest = body.feed(piece)
-            got += b"".join(found)
-        else:
-            rest += piece
-    whole = b"".join(pieces)
-    assert (got, rest) == (whole[:length], whole[length:] if len(whole) >= length else None)
