@@ -46,7 +46,7 @@ ENTRYPOINT ["claims-proxy"]
 CMD ["run", "--config", "/etc/claims-proxy/proxy.yaml"]
 
 # Last, so that another revision costs no layer.
-ARG VERSION=0.1.0
+ARG VERSION=0.2.0
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="claims-proxy" \
       org.opencontainers.image.description="A claims-based authentication reverse proxy for Dynamics 365 Customer Engagement (on-premises) and other applications behind AD FS" \

@@ -50,6 +50,10 @@ class Fault:
     def __str__(self) -> str:
         return f"{self.file}:{self.line}:{self.column}: {self.key}: {self.wrong}; {self.right}"
 
+    def as_warning(self) -> str:
+        """Return the line for something that can be run, but that misleads its reader."""
+        return f"{self.file}:{self.line}:{self.column}: warning: {self.key}: {self.wrong}; {self.right}"
+
 
 class ConfigurationError(ClaimsProxyError):
     """The configuration cannot be used; `faults` has every one that was found, in the file's order."""

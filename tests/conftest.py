@@ -3,6 +3,8 @@
 import contextlib
 import logging
 import os
+import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -46,7 +48,9 @@ def _each_test_finds_the_logs_as_they_were() -> Iterator[None]:
     """A test that sets up logging, as commands do, leaves no logger behind that another test cannot listen to."""
     root = logging.getLogger()
     before = root.handlers[:], root.level
+    hooks = sys.excepthook, threading.excepthook, sys.unraisablehook
     yield
+    sys.excepthook, threading.excepthook, sys.unraisablehook = hooks
     if structlog.is_configured():
         root.handlers[:], level = before
         root.setLevel(level)

@@ -100,6 +100,13 @@ class Acts:
                 found[organization.name] = [each async for each in ends]
         return found
 
+    async def would_change(self, wanted: Sequence[Wish] | int, *, seen: int | None = None) -> bool:
+        """Return True if `change` (of these wishes) or `go_back` (to this revision) would change anything.
+
+        Raises as they do; nothing is changed.
+        """
+        return bool((await self._settings.rehearse(self._deployment, wanted, seen=seen)).items)
+
     async def change(self, wishes: Sequence[Wish], author: Author, *, seen: int | None = None) -> Done:
         """Change settings, and end at once the sessions that this ends. Raises as `LiveSettings.change`."""
         made = await self._settings.change(self._deployment, wishes, author, seen=seen)
@@ -139,8 +146,9 @@ class Acts:
         self._audit.record(
             AuditEvent.SESSION_EXPIRED,
             organization=summary.organization,
-            principal=summary.upn or summary.name,
+            principal=summary.user,
             reason=reached.reason,
+            display_name=summary.display_name,
             session=summary.reference.id_hash,
             limit_at=reached.at,
         )
@@ -148,30 +156,39 @@ class Acts:
     async def revoke_session(self, summary: Summary, author: Author) -> bool:
         """End one session; whether this very call did."""
         ended = await self._revoke(summary, author)
-        subject = f"{summary.upn or summary.name} at {summary.organization}"
+        subject = f"{summary.user} at {summary.organization}"
         await self._settings.record("session_revoked", author, subject, int(ended))
         return ended
 
     async def revoke_user(self, summary: Summary, author: Author) -> int:
-        """End every session of whoever this one is of, in all organizations; how many. They owe credentials."""
-        now, who = self._clock(), summary.upn or summary.name
+        """End every session of this one's user, in all organizations, and return how many. They owe credentials."""
+        now, who = self._clock(), summary.user
         count = 0
         for tag in await self._tags(summary):
             count += await self._sessions.end_tag(tag, EndReason.REVOKED, now, owes_credentials=True)
         self._audit.record(
-            AuditEvent.USER_REVOKED, organization="", principal=who, reason=EndReason.REVOKED, by=author.by, ended=count
+            AuditEvent.USER_REVOKED,
+            organization="",
+            principal=who,
+            reason=EndReason.REVOKED,
+            display_name=summary.display_name,
+            by=author.by,
+            ended=count,
         )
         await self._settings.record("user_revoked", author, who, count)
         return count
 
     async def _tags(self, summary: Summary) -> set[str]:
-        """Where the user's sessions lie: more than one place after a secret was rotated, or with several providers."""
+        """Return the hash tags of the user's sessions: several after a secret was rotated, or with several providers.
+
+        Everybody else with the same display name is found by the search, too, and left out. The same UPN is the same
+        person at every provider; a `sub` means somebody only at its own.
+        """
+        provider = None if summary.upn else summary.provider
         tags, cursor = {summary.reference.tag}, "0"
-        who = summary.upn or summary.name
         while cursor:
-            page = await self._sessions.directory.search(who, None, _AT_ONCE, cursor)
-            same = (each for each in page.sessions if (each.upn or each.name).casefold() == who.casefold())
-            tags |= {each.reference.tag for each in same}
+            page = await self._sessions.directory.search(summary.user, None, _AT_ONCE, cursor)
+            tags |= {each.reference.tag for each in page.sessions if each.is_of(summary.user, provider)}
             cursor = page.cursor
         return tags
 
@@ -182,8 +199,9 @@ class Acts:
             self._audit.record(
                 AuditEvent.SESSION_REVOKED,
                 organization=summary.organization,
-                principal=summary.upn or summary.name,
+                principal=summary.user,
                 reason=EndReason.REVOKED,
+                display_name=summary.display_name,
                 session=summary.reference.id_hash,
                 by=author.by,
             )

@@ -5,9 +5,11 @@ from typing import Any, TypeAlias
 
 from aiohttp import web
 
-from proxy.admin.acts import Acts, Done
-from proxy.admin.bodies import ChangeBody, PreviewBody, RevokeBody, RollbackBody, WishBody, read_body
+from proxy.admin.acts import Acts
+from proxy.admin.bodies import PreviewBody, read_body
+from proxy.admin.changes import BODIES, Changes, unchanged, wishes_of
 from proxy.admin.overview import overview
+from proxy.admin.pending import PendingChanges
 from proxy.admin.problem import Problem, answer, problem_of
 from proxy.admin.views import (
     entry_row,
@@ -22,14 +24,11 @@ from proxy.errors import SettingsError, StoreUnavailable
 from proxy.model.deployment import Deployment
 from proxy.model.health import Check
 from proxy.model.time import Instant
-from proxy.sessions.record import Summary
 from proxy.sessions.service import Sessions
-from proxy.settings.change import Wish, organization_named
-from proxy.settings.live import Author, LiveSettings
-from proxy.store.port import Place
+from proxy.settings.change import organization_named
+from proxy.settings.live import LiveSettings
 
 PAGE = 50
-_PREVIEW = "settings/preview"
 _LONGEST_SEARCH = 200
 _CURSOR_DIGITS = 9
 
@@ -47,6 +46,8 @@ class Api:
         sessions: Sessions,
         settings: LiveSettings,
         acts: Acts,
+        changes: Changes,
+        pending: PendingChanges,
         reception: Reception,
         checks: Checks,
         clock: Callable[[], Instant],
@@ -55,6 +56,8 @@ class Api:
         self._sessions = sessions
         self._settings = settings
         self._acts = acts
+        self._changes = changes
+        self._pending = pending
         self._reception = reception
         self._checks = checks
         self._clock = clock
@@ -65,17 +68,13 @@ class Api:
             "settings": ("GET", self._settings_now),
             "history": ("GET", self._history),
             "sessions": ("GET", self._list_sessions),
-            _PREVIEW: ("POST", self._preview),
-            "settings/change": ("POST", self._change),
-            "settings/rollback": ("POST", self._rollback),
-            "sessions/revoke": ("POST", self._revoke_session),
-            "users/revoke": ("POST", self._revoke_user),
+            "settings/preview": ("POST", self._preview),
         }
 
-    async def answer(self, visitor: Visitor, name: str) -> web.Response:
-        """What this administrator asks for, by the path below `api/`."""
+    async def answer(self, visitor: Visitor, name: str, mount: str) -> web.Response:
+        """What this administrator asks for, by the path below `api/`. `mount`: where our endpoints are."""
         try:
-            return answer(await self._answer(visitor, name))
+            return answer(await self._answer(visitor, name, mount))
         except Problem as problem:
             return problem.answer()
         except SettingsError as error:
@@ -84,25 +83,25 @@ class Api:
             message = "the store does not answer; nothing was changed that is not in the history"
             return Problem(503, "store_unreachable", message, headers={"Retry-After": "5"}).answer()
 
-    async def _answer(self, visitor: Visitor, name: str) -> Any:
-        method, handler = self._routes.get(name, ("", None))
-        if handler is None:
+    async def _answer(self, visitor: Visitor, name: str, mount: str) -> Any:
+        method, handler = self._routes.get(name, ("POST" if name in BODIES else "", None))
+        if not method:
             raise Problem(404, "not_found", "there is no such thing in this API; see openapi.json")
         if visitor.request.method != method:
             raise Problem(405, "method_not_allowed", f"{method} alone", headers={"Allow": method})
         if method == "POST":
             self._reception.is_own_will(visitor)
-            if name != _PREVIEW:
-                self._reception.may_change(visitor)
-        return await handler(visitor)
+        return await (handler(visitor) if handler else self._change(visitor, name, mount))
 
     async def _me(self, visitor: Visitor) -> Any:
         principal = visitor.session.principal
         return {
+            "user": principal.user,
             "name": principal.name,
             "upn": principal.upn,
             "token": visitor.token,
             "credentials_fresh_for": visitor.fresh_for,
+            "each_change_signs_in": not visitor.organization.is_administration,
             "settings_source": "live" if self._deployment.settings_live else "yaml",
         }
 
@@ -133,7 +132,7 @@ class Api:
 
     async def _preview(self, visitor: Visitor) -> Any:
         body = await read_body(visitor.request, PreviewBody)
-        forecast = await self._acts.forecast(_wishes(body.changes))
+        forecast = await self._acts.forecast(wishes_of(body.changes))
         return {
             "changes": len(forecast.proposal.items),
             "ends": sum(forecast.ends.values()),
@@ -141,14 +140,15 @@ class Api:
             "rules": rules_by_organization(forecast.proposal.deployment),
         }
 
-    async def _change(self, visitor: Visitor) -> Any:
-        body = await read_body(visitor.request, ChangeBody)
-        author = Author(visitor.name, body.why)
-        return _done(await self._acts.change(_wishes(body.changes), author, seen=body.revision))
-
-    async def _rollback(self, visitor: Visitor) -> Any:
-        body = await read_body(visitor.request, RollbackBody)
-        return _done(await self._acts.go_back(body.to, Author(visitor.name, body.why), seen=body.revision))
+    async def _change(self, visitor: Visitor, name: str, mount: str) -> Any:
+        """Carry out a change, or let it wait for a sign-in where an application shares the origin."""
+        body = await read_body(visitor.request, BODIES[name])
+        if visitor.organization.is_administration:
+            self._reception.may_change(visitor)
+            return (await self._changes.carry_out(name, body, visitor.name)).answer
+        if not await self._changes.would_change(body):
+            return unchanged(self._settings.revision)
+        raise self._pending.wait(visitor, name, body, mount)
 
     async def _history(self, visitor: Visitor) -> Any:
         query = _only(visitor, {"cursor"})
@@ -173,34 +173,6 @@ class Api:
         now, own = self._clock(), visitor.session.reference
         rows = [session_row(each, standing.in_force, now) | {"own": each.reference == own} for each in page.sessions]
         return {"sessions": rows, "cursor": page.cursor}
-
-    async def _revoke_session(self, visitor: Visitor) -> Any:
-        summary, why = await self._named(visitor)
-        ended = await self._acts.revoke_session(summary, Author(visitor.name, why))
-        return {"ended": int(ended)}
-
-    async def _revoke_user(self, visitor: Visitor) -> Any:
-        summary, why = await self._named(visitor)
-        return {"ended": await self._acts.revoke_user(summary, Author(visitor.name, why))}
-
-    async def _named(self, visitor: Visitor) -> tuple[Summary, str]:
-        body = await read_body(visitor.request, RevokeBody)
-        summary = await self._sessions.directory.at(Place.of(body.session))
-        if summary is None:
-            raise Problem(404, "no_such_session", "that session has ended already")
-        return summary, body.why
-
-
-def _wishes(bodies: Sequence[WishBody]) -> list[Wish]:
-    return [Wish(body.organization, body.setting, body.value) for body in bodies]
-
-
-def _done(done: Done) -> dict[str, Any]:
-    return {
-        "revision": done.revision,
-        "changes": entry_row(done.entry)["items"] if done.entry else [],
-        "ended": done.ended,
-    }
 
 
 def _only(visitor: Visitor, known: set[str]) -> Mapping[str, str]:

@@ -12,6 +12,7 @@ _STRING: Mapping[str, Any] = {"type": "string"}
 _INTEGER: Mapping[str, Any] = {"type": "integer"}
 _NUMBER: Mapping[str, Any] = {"type": "number"}
 _BOOLEAN: Mapping[str, Any] = {"type": "boolean"}
+_DISPLAY_NAME: Mapping[str, Any] = {**_STRING, "description": "The display name: only to be shown, never compared."}
 _VALUE: Mapping[str, Any] = {"type": ["boolean", "integer", "null"]}
 _LINES: Mapping[str, Any] = {"type": "object", "additionalProperties": {"type": "array", "items": _STRING}}
 
@@ -40,10 +41,12 @@ def _counts() -> dict[str, Any]:
 _ITEM = _object(organization=_or_null(_STRING), setting=_STRING, before=_VALUE, after=_VALUE)
 _SCHEMAS: Mapping[str, Mapping[str, Any]] = {
     "Me": _object(
-        name=_STRING,
+        user={**_STRING, "description": "The UPN, else `sub`, else the primary SID: as whom changes are recorded."},
+        name=_DISPLAY_NAME,
         upn=_or_null(_STRING),
         token={**_STRING, "description": f"To be sent as {TOKEN_HEADER} with every change."},
         credentials_fresh_for={**_NUMBER, "description": "Seconds that changes may still be made for."},
+        each_change_signs_in={**_BOOLEAN, "description": "An application shares the origin: each change signs in."},
         settings_source={"enum": ["live", "yaml"]},
     ),
     "Overview": _object(
@@ -110,7 +113,9 @@ _SCHEMAS: Mapping[str, Mapping[str, Any]] = {
             _object(
                 id=_STRING,
                 organization=_STRING,
-                name=_STRING,
+                user={**_STRING, "description": "The UPN, else `sub`, else the primary SID: whose session it is."},
+                provider={**_STRING, "description": "The identity provider's name; empty where it is not known."},
+                name=_DISPLAY_NAME,
                 upn=_or_null(_STRING),
                 client=_STRING,
                 signed_in_at=_NUMBER,
@@ -138,7 +143,8 @@ _SCHEMAS: Mapping[str, Mapping[str, Any]] = {
 _PROBLEMS: Mapping[int, str] = {
     400: "The request is not as it must be.",
     401: "No session, or one that has ended.",
-    403: "Not an administrator, a foreign origin, a wrong token, or credentials that are too old.",
+    403: "Not an administrator, a foreign origin, a wrong token, credentials that are too old, or a change that waits: "
+    "`sign_in` is the path of the sign-in that makes it.",
     404: "There is no such thing.",
     405: "Another method.",
     503: "The store does not answer.",
@@ -201,7 +207,7 @@ def description(base: str) -> dict[str, Any]:
             "/history": _get("History", "Changes and acts, the newest first", _CURSOR),
             "/sessions": _get("Sessions", "Who is signed in", _CURSOR, _SEARCH, _ORGANIZATION),
             "/sessions/revoke": _post(RevokeBody, "Ended", "End one session"),
-            "/users/revoke": _post(RevokeBody, "Ended", "End every session of the user whose session it is"),
+            "/users/revoke": _post(RevokeBody, "Ended", "End every session of the session's user, by UPN or `sub`"),
         },
         "components": {
             "schemas": schemas,

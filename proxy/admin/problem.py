@@ -18,7 +18,10 @@ HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "Re
 
 
 class Problem(ClaimsProxyError):
-    """An answer other than the one that was asked for. `problems`: faults of single fields."""
+    """An answer other than the one that was asked for.
+
+    `problems`: faults of single fields. `sign_in`: path of the sign-in that the request waits for.
+    """
 
     def __init__(
         self,
@@ -28,6 +31,7 @@ class Problem(ClaimsProxyError):
         *,
         problems: Sequence[Mapping[str, Any]] = (),
         headers: Mapping[str, str] | None = None,
+        sign_in: str = "",
     ) -> None:
         super().__init__(f"{error}: {message}")
         self.status = status
@@ -35,12 +39,15 @@ class Problem(ClaimsProxyError):
         self.message = message
         self.problems = problems
         self.headers = headers or {}
+        self.sign_in = sign_in
 
     def answer(self) -> web.Response:
         """As HTTP."""
         body: dict[str, Any] = {"error": self.error, "message": self.message}
         if self.problems:
             body["problems"] = list(self.problems)
+        if self.sign_in:
+            body["sign_in"] = self.sign_in
         return answer(body, status=self.status, headers=self.headers)
 
 

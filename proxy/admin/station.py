@@ -51,7 +51,7 @@ class AdminStation:
         if visitor is None:
             return self._refused(request, facts, organization, session)
         if name.startswith("api/"):
-            return await self._api.answer(visitor, name.removeprefix("api/"))
+            return await self._api.answer(visitor, name.removeprefix("api/"), base.removesuffix("/admin"))
         if request.method not in {"GET", "HEAD"}:
             return Problem(405, "method_not_allowed", "GET alone", headers={"Allow": "GET, HEAD"}).answer()
         return self._shown(visitor, base, name)
@@ -89,8 +89,9 @@ class AdminStation:
         self._audit.record(
             AuditEvent.REFUSED,
             organization=organization.name,
-            principal=session.principal.upn or session.principal.name,
+            principal=session.principal.user,
             reason="no_access",
+            display_name=session.principal.display_name,
             client_address=facts.client_address,
             method=facts.method,
             path=facts.path,

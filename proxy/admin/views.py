@@ -119,6 +119,8 @@ def session_row(summary: Summary, deployment: Deployment, now: Instant) -> dict[
     row: dict[str, Any] = {
         "id": f"{summary.reference.tag}:{summary.reference.id_hash}",
         "organization": summary.organization,
+        "user": summary.user,
+        "provider": summary.provider,
         "name": summary.name,
         "upn": summary.upn,
         "client": str(summary.client_kind),
@@ -128,7 +130,7 @@ def session_row(summary: Summary, deployment: Deployment, now: Instant) -> dict[
         "ends_by": None,
         "over": False,
     }
-    organization = next((each for each in deployment.organizations if each.name == summary.organization), None)
+    organization = next((each for each in deployment.sites if each.name == summary.organization), None)
     if organization is None:
         return row
     rules = rules_of(deployment, organization)

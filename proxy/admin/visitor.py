@@ -34,7 +34,7 @@ class Visitor:
     @property
     def name(self) -> str:
         """Who it is, in audit events and the history."""
-        return self.session.principal.upn or self.session.principal.name
+        return self.session.principal.user
 
 
 class Reception:

@@ -6,10 +6,10 @@ from importlib import resources
 from typing import Any
 
 from proxy.model.deployment import Deployment
-from proxy.model.organization import Organization, OrganizationKind
-from proxy.model.settings import ServerSettings, TimeRules
+from proxy.model.organization import Organization, ScriptPlacement
+from proxy.model.settings import ActivityCounts, TimeRules
+from proxy.model.switches import off_for_inactivity, off_for_session
 from proxy.model.time import Seconds
-from proxy.policy.limits import PORTAL_SWITCHES
 
 _MINUTE = 60.0
 
@@ -34,6 +34,8 @@ def minutes(seconds: Seconds) -> str:
 def rule_in_words(rules: TimeRules, deployment: Deployment, organization: Organization) -> tuple[str, ...]:
     """When sessions of an organization end, and why so. `deployment`: with the values in force."""
     lines = [_session(rules, deployment, organization), _inactivity(rules, deployment, organization)]
+    if not _is_shown(organization):
+        lines.append(_without_script(rules))
     if rules.sign_out_owes_credentials:
         lines.append(_text("credentials"))
     lines += [
@@ -43,37 +45,36 @@ def rule_in_words(rules: TimeRules, deployment: Deployment, organization: Organi
 
 
 def _session(rules: TimeRules, deployment: Deployment, organization: Organization) -> str:
+    warned = "" if _is_shown(organization) else "_unwarned"
     reminder = minutes(rules.session_reminder)
     if rules.session_length is not None:
-        return _text("session").format(length=minutes(rules.session_length), reminder=reminder)
+        return _text(f"session{warned}").format(length=minutes(rules.session_length), reminder=reminder)
     life = minutes(deployment.provider(organization.identity_provider).token_lifetime)
-    why = _text(_why_not_session(deployment, organization))
-    return _text("token").format(life=life, reminder=reminder, why=why)
-
-
-def _why_not_session(deployment: Deployment, organization: Organization) -> str:
-    switches = _switches(deployment, organization)
-    if not switches.allow_custom_session_duration:
-        return "session_switch_off"
-    return "session_default"
+    off = off_for_session(organization, deployment.server_settings)
+    why = _each(off or ("session_default",))
+    return _text(f"token{warned}").format(life=life, reminder=reminder, why=why)
 
 
 def _inactivity(rules: TimeRules, deployment: Deployment, organization: Organization) -> str:
     if rules.inactivity is not None:
+        warned = "" if _is_shown(organization) else "_unwarned"
         length, reminder = minutes(rules.inactivity), minutes(rules.inactivity_reminder or 0)
-        return _text("inactivity").format(length=length, reminder=reminder)
-    return _text("no_inactivity").format(why=_text(_why_not_inactivity(deployment, organization)))
+        return _text(f"inactivity{warned}").format(length=length, reminder=reminder)
+    off = off_for_inactivity(organization, deployment.server_settings, deployment.feature_control_bits)
+    is_enabled = organization.system_settings.inactivitytimeoutenabled
+    return _text("no_inactivity").format(why=_each(off if is_enabled else ("inactivity_not_enabled",)))
 
 
-def _why_not_inactivity(deployment: Deployment, organization: Organization) -> str:
-    if not organization.system_settings.inactivitytimeoutenabled:
-        return "inactivity_not_enabled"
-    if not _switches(deployment, organization).allow_custom_inactivity_duration:
-        return "inactivity_switch_off"
-    return "bit_off"
+def _each(reasons: tuple[str, ...]) -> str:
+    first, *rest = map(_text, reasons)
+    return _text("both").format(one=first, other=rest[0]) if rest else first
 
 
-def _switches(deployment: Deployment, organization: Organization) -> ServerSettings:
-    if organization.kind is OrganizationKind.PORTAL:
-        return organization.server_settings or PORTAL_SWITCHES
-    return deployment.server_settings
+def _is_shown(organization: Organization) -> bool:
+    """Return True if pages of the organization get the script that shows warnings and reports input."""
+    return organization.inject is not ScriptPlacement.NONE
+
+
+def _without_script(rules: TimeRules) -> str:
+    is_typing_lost = rules.inactivity is not None and rules.counts is not ActivityCounts.EVERY_REQUEST
+    return _text("only_navigations" if is_typing_lost else "no_warning")

@@ -1,41 +1,50 @@
-"""The administrators' station of one configuration, wired."""
+"""The administrators' pages and API of one configuration, wired."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 
 from proxy.admin.acts import Acts
 from proxy.admin.api import Api
+from proxy.admin.changes import Changes
+from proxy.admin.pending import PendingChanges
 from proxy.admin.station import AdminStation
 from proxy.admin.visitor import Reception
-from proxy.model.deployment import Deployment
+from proxy.app.parts import Parts
 from proxy.model.health import Check
-from proxy.model.time import Instant
-from proxy.observability.audit import Audit
-from proxy.pages.render import Pages
-from proxy.sealing import Sealer
-from proxy.sessions.service import Sessions
-from proxy.settings.live import LiveSettings
 
 
-def administration(
-    deployment: Deployment,
-    *,
-    sessions: Sessions,
-    settings: LiveSettings,
-    pages: Pages,
-    audit: Audit,
-    clock: Callable[[], Instant],
-    checks: Callable[[], Awaitable[Sequence[Check]]],
-) -> AdminStation:
-    """The endpoint `admin/`."""
-    reception = Reception(deployment.administrators, Sealer(deployment.secrets), clock)
-    acts = Acts(deployment, sessions, settings, audit, clock)
+@dataclass(frozen=True, slots=True)
+class Administration:
+    """The endpoint `admin/`, and the changes that wait for a sign-in."""
+
+    station: AdminStation
+    pending: PendingChanges
+
+
+def administration(parts: Parts, checks: Callable[[], Awaitable[Sequence[Check]]]) -> Administration:
+    """Wire both."""
+    deployment, lasting = parts.deployment, parts.lasting
+    reception = Reception(deployment.administrators, parts.sealer, lasting.clock)
+    acts = Acts(deployment, lasting.sessions, lasting.settings, parts.audit, lasting.clock)
+    changes = Changes(acts, lasting.sessions.directory)
+    pending = PendingChanges(
+        changes=changes,
+        rules=deployment.administrators,
+        sealer=parts.sealer,
+        use_once=lasting.sessions.use_once,
+        pages=lasting.pages,
+        audit=parts.audit,
+        clock=lasting.clock,
+    )
     api = Api(
         deployment=deployment,
-        sessions=sessions,
-        settings=settings,
+        sessions=lasting.sessions,
+        settings=lasting.settings,
         acts=acts,
+        changes=changes,
+        pending=pending,
         reception=reception,
         checks=checks,
-        clock=clock,
+        clock=lasting.clock,
     )
-    return AdminStation(api, reception, pages, audit, deployment.listen.prefix)
+    return Administration(AdminStation(api, reception, lasting.pages, parts.audit, deployment.listen.prefix), pending)

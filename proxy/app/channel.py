@@ -22,7 +22,10 @@ class Channel:
         return cls(*await asyncio.open_unix_connection(sock=end))
 
     async def send(self, message: object) -> None:
-        """Send one value. Raises OSError where the other side is gone."""
+        """Send one value. Raises EOFError, OSError if the other side is gone."""
+        if self._writer.is_closing():
+            # Once the loop has noticed that, the write itself would be a RuntimeError.
+            raise EOFError("the other side is gone")
         data = pickle.dumps(message)
         self._writer.write(len(data).to_bytes(_LENGTH_BYTES, "big") + data)
         await self._writer.drain()

@@ -6,20 +6,23 @@ No finding holds a secret: addresses are told by host and port, files by their p
 import asyncio
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from proxy.app.doctor_network import DatesSeen, look_at_provider, look_at_upstream, talking
+from proxy.app.doctor_rules import rules_of_each, warnings_of, with_live_values
 from proxy.app.trust import Trust
 from proxy.errors import CannotStart, ProviderError, StoreUnavailable
 from proxy.gateway.certificates import LoadedPair, load_pair
 from proxy.model.deployment import Deployment
 from proxy.model.organization import Organization
 from proxy.model.provider import IdentityProvider
+from proxy.model.redirect_uri import redirect_uri, redirect_uris
 from proxy.model.time import Instant, Seconds
+from proxy.signin.bearer import bearer_provider
 from proxy.store.examination import Examined, examine
 
 _DAY: Seconds = 86_400.0
@@ -52,7 +55,13 @@ class Finding:
 
 async def examined(deployment: Deployment, clock: Callable[[], Instant]) -> tuple[Finding, ...]:
     """Every finding, in the order in which one would look: our own files first, then whom we talk to."""
-    own = [*_files(deployment), *_secrets(deployment), *_listener(deployment, clock())]
+    own = [
+        *_files(deployment),
+        *_secrets(deployment),
+        *_listener(deployment, clock()),
+        *_redirects(deployment),
+        *_administration(deployment),
+    ]
     try:
         trust = Trust()
         trust.towards(deployment.ca_file)
@@ -60,8 +69,10 @@ async def examined(deployment: Deployment, clock: Callable[[], Instant]) -> tupl
         # With it nobody could be trusted, so nobody is asked.
         return (*own, _fault("ca_file", error))
     others = await asyncio.gather(
+        _rules(deployment, clock),
         _store(deployment),
         *(_provider(deployment, each, trust, clock) for each in deployment.identity_providers),
+        *(_provider(deployment, each, trust, clock) for each in _bearer_issuers(deployment)),
         *(_upstream(deployment, *each, trust) for each in _addresses(deployment)),
     )
     return (*own, *(finding for several in others for finding in several))
@@ -125,10 +136,26 @@ def _listener(deployment: Deployment, now: Instant) -> Iterable[Finding]:
         yield _fault("certificate", error)
         return
     yield _validity(pair, now)
-    hosts = {host for organization in deployment.organizations for host in organization.hosts}
+    hosts = {host for site in deployment.sites for host in site.hosts}
     if missing := sorted(host for host in hosts if not pair.is_for(host)):
-        right = "a certificate whose subjectAltName has every host of organizations"
+        right = "a certificate whose subjectAltName has every host of organizations and of administration"
         yield Finding("certificate", Grade.FAULT, f"{listen.tls.certificate} is not for {', '.join(missing)}", right)
+
+
+def _redirects(deployment: Deployment) -> Iterable[Finding]:
+    for provider, uris in redirect_uris(deployment).items():
+        said = f"register exactly these at the provider, without wildcards: {', '.join(uris)}"
+        yield Finding(f"redirect URIs {provider}", Grade.OK, said)
+
+
+def _administration(deployment: Deployment) -> Iterable[Finding]:
+    site = deployment.administration
+    if site is not None:
+        said = f"{deployment.origin(site.hosts[0])}; redirect URI: {redirect_uri(deployment, site, site.hosts[0])}"
+        yield Finding("administration", Grade.OK, said)
+    for warning in deployment.warnings:
+        if warning.key.startswith("administrat"):
+            yield Finding("administration", Grade.WARNING, warning.wrong, warning.right.removeprefix("fix: "))
 
 
 def _validity(pair: LoadedPair, now: Instant) -> Finding:
@@ -154,6 +181,12 @@ def _shown(url: str) -> str:
     parts = urlsplit(url)
     port = f":{parts.port}" if parts.port else ""
     return f"{parts.scheme}://{parts.hostname or ''}{port}"
+
+
+async def _rules(deployment: Deployment, clock: Callable[[], Instant]) -> Sequence[Finding]:
+    in_force = await with_live_values(deployment, clock)
+    warnings = [Finding("configuration", Grade.WARNING, *each) for each in warnings_of(in_force)]
+    return (*warnings, *(Finding(f"rules {name}", Grade.OK, said) for name, said in rules_of_each(in_force)))
 
 
 async def _store(deployment: Deployment) -> Sequence[Finding]:
@@ -200,6 +233,16 @@ async def _provider(
         right = "an issuer or metadata address that answers from here, by a CA that the system or ca_file knows"
         return (Finding(check, Grade.FAULT, str(error) or "no answer in time", right), *_skew(check, dates))
     return (Finding(check, Grade.OK, said), *_skew(check, dates))
+
+
+def _bearer_issuers(deployment: Deployment) -> Iterable[IdentityProvider]:
+    """Yield the issuers that verify bearer tokens only, named after their organizations."""
+    known = {each.name: each for each in deployment.identity_providers}
+    for organization in deployment.organizations:
+        settings = known[organization.identity_provider]
+        issuer = bearer_provider(settings, organization.bearer)
+        if issuer is not None and issuer != settings:
+            yield replace(issuer, name=f"{organization.name}, bearer.issuer")
 
 
 def _skew(check: str, dates: DatesSeen) -> Iterable[Finding]:

@@ -70,8 +70,7 @@ class RunningManagement:
         return _json({"status": "ok"}, ok=True)
 
     async def _readyz(self, _: web.Request) -> web.Response:
-        stopping = (Check("process", ok=False, reason="stopping", needed=True),)
-        checks = stopping if self.stopping else await self._watched.checks()
+        checks = await self._checks()
         ready = is_ready(checks)
         said = {
             "status": "ready" if ready else "not ready",
@@ -80,6 +79,16 @@ class RunningManagement:
             },
         }
         return _json(said, ok=ready)
+
+    async def _checks(self) -> Sequence[Check]:
+        if self.stopping:
+            return (Check("process", ok=False, reason="stopping", needed=True),)
+        try:
+            return await self._watched.checks()
+        except Exception:
+            # A load balancer that is told 500 cannot tell a fault of this answer from one of the proxy.
+            log.exception("readiness_failed")
+            return (Check("process", ok=False, reason="its checks failed; see the log", needed=True),)
 
     async def _metrics(self, request: web.Request) -> web.Response:
         body, content_type = exposition(await self._watched.snapshot(), request.headers.get("Accept", ""))

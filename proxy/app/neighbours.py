@@ -16,6 +16,7 @@ from proxy.model.organization import Organization
 from proxy.model.provider import IdentityProvider, Protocol
 from proxy.observability.audit import Audit, AuditEvent
 from proxy.observability.audit_file import AuditFile
+from proxy.signin.bearer import bearer_provider
 from proxy.signin.federation import Federation, local_metadata
 from proxy.signin.federation_sign_in import FederationSignIn
 from proxy.signin.oidc_sign_in import OidcSignIn
@@ -48,8 +49,7 @@ def providers_of(
     deployment: Deployment, lasting: Lasting, holder: contextlib.AsyncExitStack
 ) -> Mapping[str, SignInProtocol]:
     """Its identity providers by their names. Raises CannotStart where a file that it names cannot be used."""
-    trust = lasting.trust.towards(deployment.ca_file)
-    http = lasting.shared.take(holder, ("http", trust), lambda: _http(trust), aiohttp.ClientSession.close)
+    http = _client(deployment, lasting, holder)
 
     def make(settings: IdentityProvider, keys: tuple[DecryptionKey, ...]) -> SignInProtocol:
         provider = Provider(settings, http, lasting.clock, partial(lasting.metrics.provider_call, settings.name))
@@ -68,6 +68,30 @@ def providers_of(
         return lasting.shared.take(holder, said, lambda: make(settings, keys))
 
     return {settings.name: take(settings) for settings in deployment.identity_providers}
+
+
+def issuers_of(deployment: Deployment, lasting: Lasting, holder: contextlib.AsyncExitStack) -> Mapping[str, Provider]:
+    """Return, by organization, the providers of `bearer.issuer` where that is not the sign-in's."""
+    http = _client(deployment, lasting, holder)
+    settings_of = {each.name: each for each in deployment.identity_providers}
+
+    def take(settings: IdentityProvider) -> Provider:
+        observe = partial(lasting.metrics.provider_call, settings.name)
+        return lasting.shared.take(
+            holder, ("issuer", settings, http), lambda: Provider(settings, http, lasting.clock, observe)
+        )
+
+    wanted = (
+        (each.name, settings, bearer_provider(settings, each.bearer))
+        for each in deployment.organizations
+        if (settings := settings_of.get(each.identity_provider)) is not None
+    )
+    return {name: take(own) for name, settings, own in wanted if own is not None and own != settings}
+
+
+def _client(deployment: Deployment, lasting: Lasting, holder: contextlib.AsyncExitStack) -> aiohttp.ClientSession:
+    trust = lasting.trust.towards(deployment.ca_file)
+    return lasting.shared.take(holder, ("http", trust), lambda: _http(trust), aiohttp.ClientSession.close)
 
 
 def _http(trust: ssl.SSLContext) -> aiohttp.ClientSession:

@@ -20,6 +20,7 @@ from proxy.model.deployment import Deployment
 from proxy.model.health import Check
 from proxy.model.time import Instant, Seconds
 from proxy.observability.metrics import Metrics, Snapshot, merged
+from proxy.observability.uncaught import log_loop_error
 
 log = structlog.get_logger("app")
 
@@ -49,6 +50,7 @@ async def serve_until_told(
     """
     stop, reload = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
+    loop.set_exception_handler(log_loop_error)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     loop.add_signal_handler(signal.SIGHUP, reload.set)

@@ -79,7 +79,7 @@ class RunningProxy:
         except BaseException:
             await self._let_go()
             raise
-        log.info("started", address=f"{listen.host}:{self.port}", organizations=len(gateway.organizations))
+        log.info("started", address=f"{listen.host}:{self.port}", organizations=len(self.deployment.organizations))
 
     def _show_certificates(self) -> ssl.SSLContext | None:
         files = self.deployment.listen.tls

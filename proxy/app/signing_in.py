@@ -12,6 +12,7 @@ from proxy.model.request import RequestFacts
 from proxy.policy.application_root import is_cleanup
 from proxy.signin.at_root import SignInAtRoot
 from proxy.signin.back_channel import BackChannel
+from proxy.signin.completion import Confirm
 from proxy.signin.device import DeviceRoutes
 from proxy.signin.front_channel import FrontChannel
 from proxy.signin.own_metadata import OwnMetadata
@@ -29,8 +30,11 @@ class SigningIn:
     at_root: SignInAtRoot
 
 
-def signing_in(parts: Parts) -> SigningIn:
-    """Sign-in by either protocol, sign-out from here and from the provider, and the device's key."""
+def signing_in(parts: Parts, confirm: Confirm) -> SigningIn:
+    """Sign-in by either protocol, sign-out from here and from the provider, and the device's key.
+
+    `confirm`: carries out a change that waited for a sign-in.
+    """
     lasting, prefix = parts.lasting, parts.deployment.listen.prefix
     devices = DeviceRoutes(
         sealer=parts.sealer,
@@ -44,7 +48,7 @@ def signing_in(parts: Parts) -> SigningIn:
         sealer=parts.sealer,
         sessions=lasting.sessions,
         providers=parts.providers,
-        organizations={organization.name: organization for organization in parts.deployment.organizations},
+        organizations={organization.name: organization for organization in parts.deployment.sites},
         rules_for=parts.rules_for,
         pages=lasting.pages,
         clock=lasting.clock,
@@ -53,12 +57,13 @@ def signing_in(parts: Parts) -> SigningIn:
         mount=parts.table.mount,
         guard=parts.guard,
         devices=devices,
+        confirm=confirm,
     )
     clean_up = CleanUp(
         sealer=parts.sealer,
         sessions=lasting.sessions,
         providers=parts.providers,
-        organizations=parts.deployment.organizations,
+        organizations=parts.deployment.sites,
         rules_for=parts.rules_for,
         clock=lasting.clock,
         audit=parts.audit,
@@ -74,6 +79,7 @@ def signing_in(parts: Parts) -> SigningIn:
     endpoints: Mapping[str, Endpoint] = {
         "sign-in": sign_in.sign_in,
         "callback": sign_in.callback,
+        "callback/": sign_in.callback_of_provider,
         "wsfed": wsfed,
         "federation-metadata.xml": metadata,
         "device/register": devices.register,
@@ -100,7 +106,7 @@ def _signing_out(parts: Parts, clean_up: CleanUp) -> Mapping[str, Endpoint]:
     by_provider = ProviderSignOut(
         sessions=lasting.sessions,
         providers=parts.providers,
-        organizations=parts.deployment.organizations,
+        organizations=parts.deployment.sites,
         rules_for=parts.rules_for,
         clock=lasting.clock,
         audit=parts.audit,
@@ -108,6 +114,6 @@ def _signing_out(parts: Parts, clean_up: CleanUp) -> Mapping[str, Endpoint]:
     return {
         "sign-out": sign_out.sign_out,
         "signed-out": sign_out.signed_out,
-        "frontchannel-logout": FrontChannel(by_provider, clean_up, lasting.pages),
+        "frontchannel-logout": FrontChannel(by_provider, clean_up, lasting.pages, lasting.clock),
         "backchannel-logout": BackChannel(by_provider, lasting.sessions, lasting.pages, lasting.clock),
     }

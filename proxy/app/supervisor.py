@@ -6,6 +6,7 @@ open. So whoever connects while a worker is replaced waits for the next one; nob
 
 import asyncio
 import contextlib
+import signal
 import socket
 
 import structlog
@@ -64,7 +65,13 @@ class Supervisor:
     async def _begin(self, number: int, deployment: Deployment) -> None:
         """One worker that serves, in place of the one there was. Raises CannotStart."""
         worker = await Worker.spawn(number, self._sockets[number - 1])
-        answer = await worker.ask(Start(deployment))
+        try:
+            answer = await worker.ask(Start(deployment))
+        except asyncio.CancelledError:
+            # The proxy stops meanwhile: this worker is not yet among those that it stops.
+            worker.kill()
+            await worker.gone()
+            raise
         if not isinstance(answer, Done):
             await worker.stop()
             raise CannotStart(answer.why)
@@ -82,7 +89,7 @@ class Supervisor:
         """When a worker dies, put another in its place; each attempt that fails doubles the pause before the next."""
         born = asyncio.get_running_loop().time()
         code = await worker.gone()
-        log.error("worker_died", worker=worker.number, code=code)
+        log.error("worker_died", worker=worker.number, **ending_of(code))
         self._tally.left(worker)
         pause = _FIRST_PAUSE
         if asyncio.get_running_loop().time() - born < _SHORT_LIFE:
@@ -147,6 +154,17 @@ class Supervisor:
             each.close()
         await asyncio.gather(*(worker.stop() for worker in self._workers.values()))
         self._workers.clear()
+
+
+def ending_of(return_code: int) -> dict[str, int | str]:
+    """Return how a process ended, for the log: its exit code, or the name of the signal that killed it."""
+    if return_code >= 0:
+        return {"exit_code": return_code}
+    try:
+        return {"signal": signal.Signals(-return_code).name}
+    except ValueError:
+        # A real-time signal has no name of its own.
+        return {"signal": f"SIG{-return_code}"}
 
 
 def _refuse_what_needs_a_restart(before: Deployment, after: Deployment) -> None:

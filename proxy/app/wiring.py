@@ -1,7 +1,6 @@
 """One configuration as a gateway: every part made or taken over, and wired."""
 
 import contextlib
-import re
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from functools import partial
 from proxy.app.administration import administration
 from proxy.app.health import checks_of
 from proxy.app.in_pages import in_pages
-from proxy.app.neighbours import audit_of, pools_of, providers_of
+from proxy.app.neighbours import audit_of, issuers_of, pools_of, providers_of
 from proxy.app.parts import Lasting, Parts
 from proxy.app.signing_in import signing_in
 from proxy.browser.injection import Injection
@@ -19,6 +18,7 @@ from proxy.gateway.ports import BearerAddress
 from proxy.gateway.upstream import Upstream
 from proxy.model.deployment import Deployment
 from proxy.model.organization import Organization
+from proxy.model.redirect_uri import host_of
 from proxy.model.request import RequestFacts
 from proxy.model.time import Instant, Seconds
 from proxy.observability.metrics import Metrics
@@ -66,25 +66,22 @@ def wire(deployment: Deployment, lasting: Lasting, holder: contextlib.AsyncExitS
     Raises CannotStart where a file that it names cannot be used.
     """
     parts = _parts(deployment, lasting, holder)
-    sign_in, browser = signing_in(parts), in_pages(parts)
+    admin = administration(parts, partial(checks_of, lasting.sessions, parts.providers))
+    sign_in, browser = signing_in(parts, admin.pending.confirm), in_pages(parts)
     pools = pools_of(deployment, lasting, holder)
-    bearer = BearerSessions(parts.openid, lasting.sessions, outage_grace=deployment.sessions.outage_grace)
+    bearer = BearerSessions(
+        parts.openid,
+        lasting.sessions,
+        issuers=issuers_of(deployment, lasting, holder),
+        outage_grace=deployment.sessions.outage_grace,
+    )
 
     def challenge_address(organization: Organization, _facts: RequestFacts) -> BearerAddress | None:
         address = bearer.challenge_address(organization)
         return BearerAddress(*address) if address else None
 
-    station = administration(
-        deployment,
-        sessions=lasting.sessions,
-        settings=lasting.settings,
-        pages=lasting.pages,
-        audit=parts.audit,
-        clock=lasting.clock,
-        checks=partial(checks_of, lasting.sessions, parts.providers),
-    )
     gateway = Gateway(
-        organizations=deployment.organizations,
+        organizations=deployment.sites,
         listen=deployment.listen,
         sessions=lasting.sessions,
         bearer=bearer.lookup,
@@ -101,7 +98,7 @@ def wire(deployment: Deployment, lasting: Lasting, holder: contextlib.AsyncExitS
         sign_in_hosts=_sign_in_hosts(deployment),
         refresh=parts.refresher.wanted,
         sign_in_at_root=sign_in.at_root,
-        guarded={"admin": station},
+        guarded={"admin": admin.station},
         forms=browser.forms,
         transform=Injection(parts.rules_for, parts.table.mount, partial(secrets.token_urlsafe, 16)),
     )
@@ -125,7 +122,7 @@ def _parts(deployment: Deployment, lasting: Lasting, holder: contextlib.AsyncExi
         openid=openid,
         rules_for=rules_for,
         audit=audit,
-        table=OrganizationTable(deployment.organizations, deployment.listen.prefix, _sign_in_hosts(deployment)),
+        table=OrganizationTable(deployment.sites, deployment.listen.prefix, _sign_in_hosts(deployment)),
         sealer=sealer,
         guard=BindingGuard(deployment.binding, sealer),
         refresher=refresher,
@@ -135,4 +132,4 @@ def _parts(deployment: Deployment, lasting: Lasting, holder: contextlib.AsyncExi
 def _sign_in_hosts(deployment: Deployment) -> tuple[str, ...]:
     """The hosts, without port, that take answers for all organizations."""
     named = (settings.sign_in_host for settings in deployment.identity_providers)
-    return tuple(re.sub(r":[0-9]+\Z", "", host) for host in named if host)
+    return tuple(host_of(host) for host in named if host)

@@ -20,7 +20,7 @@ from proxy.app.messages import Answer, Done, Failed, Message, NeedsRestart, Relo
 from proxy.app.running import RunningProxy, start
 from proxy.errors import CannotReload, CannotStart
 from proxy.model.time import Instant
-from proxy.observability import logs
+from proxy.observability import logs, uncaught
 
 log = structlog.get_logger("app")
 
@@ -29,6 +29,7 @@ async def work(number: int, listener: socket.socket, end: socket.socket, clock: 
     """Serve until SIGTERM, or until the supervisor is gone."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
+    loop.set_exception_handler(uncaught.log_loop_error)
     loop.add_signal_handler(signal.SIGTERM, stop.set)
     for handled_above in (signal.SIGINT, signal.SIGHUP):
         loop.add_signal_handler(handled_above, lambda: None)
@@ -90,6 +91,7 @@ async def _answer_to(message: Message, proxy: RunningProxy) -> Answer:
 
 
 if __name__ == "__main__":
+    uncaught.install()
     own_number, listener_fd, channel_fd = map(int, sys.argv[1:4])
     # The one wall clock: everything below is given it.
     wall = time.time  # noqa: TID251 - see the line above

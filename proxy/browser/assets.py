@@ -2,9 +2,10 @@
 
 import gzip
 import hashlib
-from collections.abc import Mapping
+import json
+from collections.abc import Awaitable, Callable, Mapping
 from importlib.resources import files
-from importlib.resources.abc import Traversable
+from typing import TypeAlias
 
 from aiohttp import web
 
@@ -13,7 +14,10 @@ from proxy.browser.injection.transform import MODULES, SCRIPT
 from proxy.model.organization import Organization
 from proxy.model.request import RequestFacts
 
+_Endpoint: TypeAlias = Callable[[web.Request, RequestFacts, Organization | None], Awaitable[web.StreamResponse]]
+
 _FOLDER = files("proxy.browser")
+_MOUNT = '"$MOUNT/"'
 _METHODS = ("GET", "HEAD")
 # The address stays when the program is replaced, so a copy is used unasked only briefly; one that names the very
 # version in its query (`?v=…`) is good for ever.
@@ -34,8 +38,8 @@ _SIGNED_IN = {
 class Asset:
     """One file, read and compressed once. `version`: 16 hex digits of its content; the ETag and what `?v=` names."""
 
-    def __init__(self, source: Traversable, content_type: str) -> None:
-        self._body = source.read_bytes()
+    def __init__(self, body: bytes, content_type: str) -> None:
+        self._body = body
         self._zipped = gzip.compress(self._body, mtime=0)
         self._type = content_type
         self.version = hashlib.sha256(self._body).hexdigest()[:16]
@@ -59,18 +63,32 @@ class Asset:
 
 
 class Assets:
-    """Every asset by its path below the mount. `script_version`: for the `?v=` of whoever puts the script in a page."""
+    """Every asset by its path below the mount.
 
-    def __init__(self) -> None:
-        script = Asset(_FOLDER / "static" / SCRIPT, "text/javascript")
+    `mounts`: where those paths lie for each organization. The script names its own: it takes no address from a page.
+    """
+
+    def __init__(self, mounts: Mapping[str, str], prefix: str) -> None:
+        script = (_FOLDER / "static" / SCRIPT).read_text("utf-8")
+        made = {
+            mount: Asset(script.replace(_MOUNT, json.dumps(f"{mount}/")).encode(), "text/javascript")
+            for mount in {prefix, *mounts.values()}
+        }
+        self._scripts = {name: made[mount] for name, mount in mounts.items()}
+        self._script = made[prefix]
         texts = [each for each in (_FOLDER / "texts").iterdir() if each.name.endswith(".json")]
-        self.script_version = script.version
-        self.endpoints: Mapping[str, Asset] = {
-            SCRIPT: script,
-            **{name: Asset(_FOLDER / "static" / name, "text/javascript") for name in MODULES},
-            **{f"texts/{each.name}": Asset(each, "application/json") for each in texts},
+        self.endpoints: Mapping[str, _Endpoint] = {
+            SCRIPT: self._own_script,
+            **{name: Asset((_FOLDER / "static" / name).read_bytes(), "text/javascript") for name in MODULES},
+            **{f"texts/{each.name}": Asset(each.read_bytes(), "application/json") for each in texts},
         }
         self._signed_in = (_FOLDER / "static" / "signed-in.html").read_bytes()
+
+    async def _own_script(
+        self, request: web.Request, facts: RequestFacts, organization: Organization | None
+    ) -> web.StreamResponse:
+        script = self._scripts[organization.name] if organization else self._script
+        return await script(request, facts, organization)
 
     async def signed_in(self, request: web.Request, _: RequestFacts, __: Organization | None) -> web.StreamResponse:
         """GET: where the window of a renewed sign-in ends. Its script tells the browser's tabs and closes it."""

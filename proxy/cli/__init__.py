@@ -15,6 +15,7 @@ from proxy.cli.schema import schema
 from proxy.cli.sessions import sessions
 from proxy.cli.settings import set_advanced_settings, settings
 from proxy.cli.token import token
+from proxy.observability import logs, uncaught
 from proxy.settings.catalogue import nearest
 
 
@@ -38,6 +39,8 @@ class _Commands(click.Group):
 @click.version_option(package_name="claims-proxy", prog_name="claims-proxy")
 def main() -> None:
     """A claims-based authentication reverse proxy for Dynamics 365 (on-premises) and other web applications."""
+    uncaught.install()
+    logs.configure_command()
 
 
 for _command in (

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import os
 import pwd
-import sys
 import time
 from collections.abc import AsyncIterator, Coroutine
 from dataclasses import dataclass
@@ -77,9 +76,6 @@ async def office(deployment: Deployment) -> AsyncIterator[Office]:
     counts = EventCounts(sessions.admin, clock)
     audit = Audit(file, on_event=counts.note)
     settings = LiveSettings(sessions.admin, clock)
-    writes = structlog.get_config()["logger_factory"]
-    # Standard output is for what was asked; what is logged of it, and audited without a file, is beside it.
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     try:
         await settings.read()
         values = settings.values if deployment.settings_live else {}
@@ -87,7 +83,6 @@ async def office(deployment: Deployment) -> AsyncIterator[Office]:
         yield Office(deployment, in_force(deployment, values), sessions, settings, acts, audit)
         await counts.close()
     finally:
-        structlog.configure(logger_factory=writes)
         if file is not None:
             file.close()
         await sessions.close()

@@ -1,7 +1,6 @@
 """`claims-proxy doctor`: what is wrong, for an administrator in a hurry."""
 
 import asyncio
-import json
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -10,7 +9,8 @@ import click
 
 from proxy.app.doctor import Finding, Grade, examined
 from proxy.cli.administration import json_option
-from proxy.cli.output import config_option, load_or_exit
+from proxy.cli.output import config_option, load_or_exit, say, say_json
+from proxy.printable import printable
 
 _SHOWN = {Grade.OK: ("ok", "green"), Grade.WARNING: ("WARNING", "yellow"), Grade.FAULT: ("FAULT", "red")}
 
@@ -30,7 +30,7 @@ def doctor(config: Path, *, as_json: bool) -> None:
     clock = time.time  # noqa: TID251 - see the line above
     found = (Finding("configuration", Grade.OK, f"{config}: {names}"), *asyncio.run(examined(deployment, clock)))
     if as_json:
-        click.echo(json.dumps([asdict(finding) for finding in found], ensure_ascii=False, indent=2))
+        say_json([asdict(finding) for finding in found])
     else:
         for finding in found:
             _show(finding)
@@ -39,6 +39,6 @@ def doctor(config: Path, *, as_json: bool) -> None:
 
 def _show(finding: Finding) -> None:
     word, colour = _SHOWN[finding.grade]
-    click.echo(f"{click.style(f'{word:8}', fg=colour)} {finding.check}: {finding.said}")
+    click.echo(f"{click.style(f'{word:8}', fg=colour)} {printable(f'{finding.check}: {finding.said}')}")
     if finding.right:
-        click.echo(f"{'':8} right would be: {finding.right}")
+        say(f"{'':8} right would be: {finding.right}")

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from proxy.cli.output import complain, config_option, load_or_exit
+from proxy.cli.output import complain, config_option, load_or_exit, say
 from proxy.model.deployment import Management
 
 _SECONDS = 3.0
@@ -30,10 +30,10 @@ def health(config: Path, *, ready: bool) -> None:
     except (OSError, http.client.HTTPException, ValueError) as error:
         complain(f"no answer from {where.host}:{where.port}: {str(error) or type(error).__name__}")
         raise SystemExit(1) from None
-    click.echo(said.get("status", status))
+    say(str(said.get("status", status)))
     for name, check in said.get("checks", {}).items():
         if not check["ok"]:
-            click.echo(f"{name}: {check['reason']}{'' if check['needed'] else ' (requests are answered all the same)'}")
+            say(f"{name}: {check['reason']}{'' if check['needed'] else ' (requests are answered all the same)'}")
     raise SystemExit(0 if status == _OK else 1)
 
 

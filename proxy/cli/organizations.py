@@ -1,6 +1,5 @@
 """`claims-proxy organizations`, and Get-CrmOrganization as administrators know it."""
 
-import json
 from pathlib import Path
 
 import click
@@ -9,7 +8,7 @@ from rich.table import Table
 from proxy.cli.administration import json_option
 from proxy.cli.cmdlet import Cmdlet
 from proxy.cli.completion import organizations_like
-from proxy.cli.output import complain, config_option, load_or_exit, show_table
+from proxy.cli.output import add_row, complain, config_option, load_or_exit, say_json, show_table
 from proxy.errors import SettingUnknown
 from proxy.model.deployment import Deployment
 from proxy.model.organization import Organization
@@ -51,11 +50,11 @@ def _show(deployment: Deployment, name: str | None, *, as_json: bool) -> None:
         raise SystemExit(2) from None
     rows = [_row(deployment, organization) for organization in found]
     if as_json:
-        click.echo(json.dumps(rows, ensure_ascii=False, indent=2))
+        say_json(rows)
         return
     table = Table(*rows[0])
     for row in rows:
-        table.add_row(*row.values())
+        add_row(table, *row.values())
     show_table(table)
 
 
@@ -71,8 +70,5 @@ def _row(deployment: Deployment, organization: Organization) -> dict[str, str]:
 
 
 def url_of(deployment: Deployment, organization: Organization) -> str:
-    """Where browsers find it, as far as the configuration tells: behind another proxy its port is not ours."""
-    listen = deployment.listen
-    secure = listen.tls is not None or bool(listen.trusted_proxies)
-    port = "" if listen.trusted_proxies or listen.port in (80, 443) else f":{listen.port}"
-    return f"{'https' if secure else 'http'}://{organization.hosts[0]}{port}{organization.path}/"
+    """Where browsers find it, as far as the configuration tells."""
+    return f"{deployment.origin(organization.hosts[0])}{organization.path}/"

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -9,7 +10,7 @@ from rich.table import Table
 
 from proxy.cli.administration import Office, instant, json_option, office, run, shared_store, why_option
 from proxy.cli.completion import organizations_like
-from proxy.cli.output import complain, config_option, show_table
+from proxy.cli.output import add_row, complain, config_option, say_json, show_table
 from proxy.model.deployment import Deployment
 from proxy.policy.limits import inactivity_end, session_end
 from proxy.sessions.service import Summary
@@ -42,7 +43,7 @@ def sessions() -> None:
 @sessions.command("list")
 @config_option
 @_organization_option
-@click.option("--user", help="Of this user: UPN, its first part, name or a word of it.")
+@click.option("--user", help="Search: UPN or its first part, `sub`, display name or a word of it.")
 @json_option
 def list_sessions(config: Path, organization: str | None, user: str | None, *, as_json: bool) -> None:
     """Who is signed in where, since when, and when last active; the newest first."""
@@ -63,11 +64,11 @@ async def _list(deployment: Deployment, organization: str | None, user: str | No
             found = await _of_user(at, user, organization)
     if as_json:
         for summary in found:
-            click.echo(json.dumps(_row(summary), ensure_ascii=False))
+            say_json(_row(summary), indent=None)
         return
-    table = Table("id", "organization", "user", "client", "signed in", "last activity")
+    table = Table("id", "organization", "user", "display name", "client", "signed in", "last activity")
     for summary in found:
-        table.add_row(*(str(value) for value in _row(summary).values()))
+        add_row(table, *(str(value) for value in _row(summary).values()))
     if found:
         show_table(table)
     else:
@@ -88,11 +89,11 @@ async def _show(deployment: Deployment, session_id: str, *, as_json: bool) -> No
         summary = await _by_id(at, session_id)
         facts = _row(summary) | _ends(at.in_force, summary)
     if as_json:
-        click.echo(json.dumps(facts, ensure_ascii=False, indent=2))
+        say_json(facts)
         return
     table = Table(show_header=False)
     for name, value in facts.items():
-        table.add_row(name, str(value))
+        add_row(table, name, str(value))
     show_table(table)
 
 
@@ -108,7 +109,7 @@ async def _by_id(at: Office, session_id: str) -> Summary:
 
 
 def _ends(deployment: Deployment, summary: Summary) -> dict[str, str | None]:
-    organization = next((each for each in deployment.organizations if each.name == summary.organization), None)
+    organization = next((each for each in deployment.sites if each.name == summary.organization), None)
     if organization is None:
         return {}
     rules = rules_of(deployment, organization)
@@ -124,35 +125,57 @@ def _ends(deployment: Deployment, summary: Summary) -> dict[str, str | None]:
 @sessions.command()
 @config_option
 @_organization_option
-@click.option("--user", help="Every session of this user: UPN, or name where there is none.")
+@click.option("--user", help="Every session of this user: UPN, or `sub` where there is no UPN; never a display name.")
+@click.option("--provider", help="With --user: only the user of this identity provider; left out: of every provider.")
 @click.option("--session", "session_id", help="One session, by the id that `list` shows.")
 @why_option
 @json_option
 def revoke(
-    *, config: Path, organization: str | None, user: str | None, session_id: str | None, why: str, as_json: bool
+    *,
+    config: Path,
+    organization: str | None,
+    user: str | None,
+    provider: str | None,
+    session_id: str | None,
+    why: str,
+    as_json: bool,
 ) -> None:
-    """End sessions at once, on every node; who is revoked must sign in with credentials."""
+    """End sessions immediately on every node. Their users must enter credentials to sign in again."""
     if bool(user) == bool(session_id):
         raise click.UsageError("say whose sessions: --user alice@contoso.com, or --session ID")
+    if provider is not None and user is None:
+        raise click.UsageError("--provider requires --user: a session's id already names one session")
     deployment = shared_store(config, organization)
-    run(_revoke(deployment, _name(deployment, organization), user, session_id, why, as_json=as_json))
+    known = [each.name for each in deployment.identity_providers]
+    if provider is not None and provider not in known:
+        raise click.UsageError(f"--provider: there is no identity provider of this name; known: {', '.join(known)}")
+    run(_revoke(deployment, _name(deployment, organization), Whose(user, provider, session_id), why, as_json=as_json))
+
+
+@dataclass(frozen=True, slots=True)
+class Whose:
+    """The sessions meant: all of a user, of one provider or of every, or one by its id."""
+
+    user: str | None = None
+    provider: str | None = None
+    session_id: str | None = None
 
 
 async def _revoke(
     deployment: Deployment,
     organization: str | None,
-    user: str | None,
-    session_id: str | None,
+    whose: Whose,
     why: str,
     *,
     as_json: bool,
 ) -> None:
     async with office(deployment) as at:
-        if user is None:
-            one = await at.sessions.directory.with_id(session_id or "")
+        if whose.user is None:
+            one = await at.sessions.directory.with_id(whose.session_id or "")
             found = [one] if one is not None and organization in (None, one.organization) else []
         else:
-            found = await _of_user(at, user, organization, exactly=True)
+            alike = await _of_user(at, whose.user, organization)
+            found = [each for each in alike if each.is_of(whose.user, whose.provider)]
         count = 0
         for summary in found:
             count += await at.acts.revoke_session(summary, at.author(why))
@@ -161,21 +184,22 @@ async def _revoke(
         raise SystemExit(1)
 
 
-async def _of_user(at: Office, user: str, organization: str | None, *, exactly: bool = False) -> list[Summary]:
+async def _of_user(at: Office, user: str, organization: str | None) -> list[Summary]:
     found: list[Summary] = []
     cursor = "0"
     while cursor:
         page = await at.sessions.directory.search(user, organization, _AT_ONCE, cursor)
         found += page.sessions
         cursor = page.cursor
-    return [each for each in found if not exactly or (each.upn or each.name).casefold() == user.casefold()]
+    return found
 
 
 def _row(summary: Summary) -> dict[str, str | None]:
     return {
         "id": summary.reference.id_hash,
         "organization": summary.organization,
-        "user": summary.upn or summary.name,
+        "user": summary.user,
+        "display_name": summary.name,
         "client": str(summary.client_kind),
         "signed_in": instant(summary.signed_in_at),
         "last_activity": instant(summary.last_activity),

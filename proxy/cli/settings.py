@@ -1,6 +1,5 @@
 """`claims-proxy settings`, and SetAdvancedSettings as administrators know it."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from proxy.admin.views import entry_row, rules_by_organization, setting_rows, st
 from proxy.cli.administration import instant, json_option, office, run, shared_store, why_option
 from proxy.cli.cmdlet import Cmdlet
 from proxy.cli.completion import guids_like, organizations_like, settings_like
-from proxy.cli.output import complain, config_option, show_table
+from proxy.cli.output import add_row, complain, config_option, say_json, show_table
 from proxy.errors import SettingUnknown
 from proxy.model.deployment import Deployment
 from proxy.settings.catalogue import Entity, nearest, parse, setting_named
@@ -49,11 +48,11 @@ async def _list(deployment: Deployment, organization: str | None, *, as_json: bo
     rows, every = setting_rows(standing, only), rules_by_organization(standing.in_force)
     rules = {name: lines for name, lines in every.items() if only in (None, name)}
     if as_json:
-        _say_json({"revision": standing.revision, "settings": rows, "rules": rules})
+        say_json({"revision": standing.revision, "settings": rows, "rules": rules})
         return
     table = Table("organization", "setting", "value", "from", title=f"revision {standing.revision}")
     for row in rows:
-        table.add_row(row["organization"] or "(all)", row["setting"], _value(row["effective"]), _from(row))
+        add_row(table, row["organization"] or "(all)", row["setting"], _value(row["effective"]), _from(row))
     console = Console()
     show_table(table)
     for name, lines in rules.items():
@@ -77,7 +76,7 @@ async def _get(deployment: Deployment, setting: str, organization: str | None, *
         rows = setting_rows(await standing_of(deployment, at.settings))
     row = next(r for r in rows if (r["organization"], r["setting"]) == (of.name if of else None, known.name))
     if as_json:
-        _say_json(row)
+        say_json(row)
     else:
         click.echo(_value(row["effective"]))
 
@@ -135,14 +134,14 @@ async def _history(deployment: Deployment, limit: int, *, as_json: bool) -> None
         entries = await at.settings.history(0, limit)
     if as_json:
         for entry in entries:
-            click.echo(json.dumps(entry_row(entry), ensure_ascii=False))
+            say_json(entry_row(entry), indent=None)
         return
     table = Table("revision", "at", "by", "what", "why")
     for entry in entries:
         what = [f"{i.setting} ({i.organization}): {said(i.before)} -> {said(i.after)}" for i in entry.items]
         if entry.subject:
             what.append(f"{entry.act}: {entry.subject}, {entry.ended or 0} ended")
-        table.add_row(str(entry.revision or ""), instant(entry.at), entry.by, "\n".join(what), entry.why)
+        add_row(table, str(entry.revision or ""), instant(entry.at), entry.by, what, entry.why)
     Console().print(table if entries else "Nothing was changed yet.")
 
 
@@ -194,10 +193,6 @@ def _entity(text: str) -> Entity:
     raise SettingUnknown(f"{text}: no such entity; {nearest(text, sorted(known))}")
 
 
-def _say_json(said: Any) -> None:
-    click.echo(json.dumps(said, ensure_ascii=False, indent=2))
-
-
 def _value(value: object) -> str:
     return "(not set)" if value is None else str(value).lower()
 
@@ -211,7 +206,7 @@ def _from(row: dict[str, Any]) -> str:
 def _say_forecast(forecast: Forecast, *, as_json: bool) -> None:
     ends = sum(forecast.ends.values())
     if as_json:
-        _say_json({"dry_run": True, "changes": len(forecast.proposal.items), "ends": ends})
+        say_json({"dry_run": True, "changes": len(forecast.proposal.items), "ends": ends})
         return
     for item in forecast.proposal.items:
         click.echo(f"{item.setting}: {said(item.before)} -> {said(item.after)}")
@@ -221,7 +216,7 @@ def _say_forecast(forecast: Forecast, *, as_json: bool) -> None:
 def _say_done(done: Done, *, as_json: bool) -> None:
     if as_json:
         items = entry_row(done.entry)["items"] if done.entry else []
-        _say_json({"revision": done.revision, "items": items, "ended": done.ended})
+        say_json({"revision": done.revision, "items": items, "ended": done.ended})
         return
     if done.entry is None:
         click.echo(f"No change: it is so already (revision {done.revision}).")

@@ -1,29 +1,44 @@
-"""`claims-proxy token inspect`: what a token says, and why it is refused."""
+"""`claims-proxy token inspect`: the contents of a token, and why the proxy refuses it."""
 
+import asyncio
 import json
+import re
 import sys
 import time
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 
 import click
 
+from proxy.app.inspecting import Files, federation_metadata, openid_documents
 from proxy.cli.output import complain, config_option, load_or_exit
 from proxy.errors import CannotStart, ProviderMisconfigured
 from proxy.model.deployment import Deployment
 from proxy.model.organization import Organization
 from proxy.model.provider import IdentityProvider, Protocol
 from proxy.model.time import Instant
+from proxy.printable import printable
+from proxy.signin.bearer import bearer_provider
 from proxy.signin.own_metadata import decryption_keys
-from proxy.tokens.federation_metadata import read_metadata
-from proxy.tokens.inspection import Inspection, inspect_jwt, inspect_saml, is_id_token
-from proxy.tokens.jwt import AccessTokenExpectation, IdTokenExpectation
-from proxy.tokens.keys import KeySet
+from proxy.tokens.inspection import (
+    Inspection,
+    as_bearer_token,
+    as_id_token,
+    as_logout_token,
+    inspect_jwt,
+    inspect_saml,
+    kind_of,
+    refused_jwt,
+    undecided_jwt,
+)
 from proxy.tokens.saml import SamlExpectation
-from proxy.tokens.strict import parse_object
 
 _SIGNS = {True: "pass", False: "FAIL", None: "not checked"}
+_OUTCOMES = {True: "would be accepted", False: "is refused", None: "cannot be decided"}
+_EXITS = {True: 0, False: 1, None: 2}
+_BEARER = "bearer"
+_KINDS = ("id-token", _BEARER, "logout-token")
 _file = click.Path(dir_okay=False, path_type=Path)
 
 
@@ -35,73 +50,95 @@ def token() -> None:
 @token.command()
 @click.argument("file", type=click.Path(dir_okay=False, allow_dash=True, path_type=Path))
 @config_option
-@click.option("--organization", help="Whose sign-in it was; by default the first one's.")
-@click.option("--at", "at", help="Judge it at this instant: 2026-11-24T03:00:00Z, or seconds since 1970.")
-@click.option("--metadata", type=_file, help="The provider's federation metadata, where the YAML names an address.")
-@click.option("--jwks", type=_file, help="The provider's keys, for a JWT.")
+@click.option("--organization", help="The organization that received it; by default the first one.")
+@click.option(
+    "--as", "kind", type=click.Choice(_KINDS), help="For a JWT: check it as this; by default what it looks like."
+)
+@click.option("--at", "at", help="Check it at this instant: 2026-11-24T03:00:00Z, or seconds since 1970.")
+@click.option("--metadata", type=_file, help="The provider's federation metadata as a file, instead of its address.")
+@click.option("--discovery", type=_file, help="The provider's openid-configuration as a file, instead of its address.")
+@click.option("--jwks", type=_file, help="The provider's keys as a file, instead of their address.")
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 def inspect(
     *,
     file: Path,
     config: Path,
     organization: str | None,
+    kind: str | None,
     at: str | None,
     metadata: Path | None,
+    discovery: Path | None,
     jwks: Path | None,
     as_json: bool,
 ) -> None:
-    """Say what the wresult, assertion or JWT in FILE (- for standard input) says, and make every check, offline.
+    """Show the wresult, assertion or JWT in FILE (- for standard input) and make every check that the proxy makes.
 
-    Exit 0 where it would be accepted, 1 where it is refused, 2 where it cannot be looked at.
+    Keys and metadata are fetched from the provider unless they are given as files. Exit 0 if the proxy would accept
+    the token, 1 if it refuses it, 2 if the token cannot be checked.
     """
     deployment = load_or_exit(config)
+    files = Files(discovery, jwks, metadata)
     try:
         whose = _organization(deployment, organization)
-        (provider,) = (one for one in deployment.identity_providers if one.name == whose.identity_provider)
-        text = sys.stdin.read() if str(file) == "-" else file.read_text()
-        now, metadata = _instant(at), metadata or _local(provider)
-        inspected = _inspect(text.strip(), provider, whose, now, metadata=metadata, jwks=jwks)
+        text = (sys.stdin.read() if str(file) == "-" else file.read_text()).strip()
+        received = _Received(text, deployment, whose, files, _instant(at))
+        inspected = _inspect_saml(received) if text.startswith("<") else _inspect_jwt(received, kind or kind_of(text))
     except (OSError, ValueError, CannotStart, ProviderMisconfigured) as error:
-        complain(str(error))
+        complain(printable(str(error)))
         raise SystemExit(2) from None
-    click.echo(json.dumps(asdict(inspected), indent=2) if as_json else _told(inspected))
-    raise SystemExit(0 if inspected.accepted else 1)
+    click.echo(_json(inspected) if as_json else _told(inspected))
+    raise SystemExit(_EXITS[inspected.accepted])
 
 
-def _inspect(
-    text: str,
-    provider: IdentityProvider,
-    organization: Organization,
-    now: Instant,
-    *,
-    metadata: Path | None,
-    jwks: Path | None,
-) -> Inspection:
-    if not text.startswith("<"):
-        keys = KeySet.from_jwks(parse_object(jwks.read_bytes())) if jwks else None
-        return inspect_jwt(text, keys, _expected_of_jwt(text, provider), now)
-    known = read_metadata(metadata.read_bytes(), now) if metadata else None
+@dataclass(frozen=True, slots=True)
+class _Received:
+    """A token, the organization that received it, the files to check it with, and the instant."""
+
+    text: str
+    deployment: Deployment
+    organization: Organization
+    files: Files
+    now: Instant
+
+    @property
+    def provider(self) -> IdentityProvider:
+        """The organization's identity provider."""
+        wanted = self.organization.identity_provider
+        return next(one for one in self.deployment.identity_providers if one.name == wanted)
+
+
+def _inspect_jwt(received: _Received, kind: str) -> Inspection:
+    text, organization, now = received.text, received.organization, received.now
+    settings = bearer_provider(received.provider, organization.bearer) if kind == _BEARER else received.provider
+    if settings is None:
+        return refused_jwt(text, "no_bearer_here", "sign-in is WS-Federation, and bearer.issuer is not set")
+    if settings.protocol is not Protocol.OIDC:
+        raise ValueError(f"--as {kind}: {organization.name} signs in by WS-Federation, which has no such token")
+    known = asyncio.run(openid_documents(settings, received.deployment.ca_file, received.files, now))
+    if isinstance(known, str):
+        return undecided_jwt(text, known)
+    metadata, keys = known
+    match kind:
+        case "id-token":
+            return inspect_jwt(text, as_id_token(text, settings, metadata), keys, now)
+        case "logout-token":
+            return inspect_jwt(text, as_logout_token(settings, metadata), keys, now)
+        case _:
+            return inspect_jwt(text, as_bearer_token(settings, metadata, organization.bearer), keys, now)
+
+
+def _inspect_saml(received: _Received) -> Inspection:
+    provider, organization = received.provider, received.organization
+    known = asyncio.run(federation_metadata(provider, received.deployment.ca_file, received.files, received.now))
     expected = SamlExpectation(
         provider,
-        issuer=known.entity_id if known else "",
+        issuer="" if isinstance(known, str) else known.entity_id,
         audience=organization.realm or provider.realm or "",
         decryption_keys=decryption_keys(provider.decryption_keys),
+        reply_to=provider.wreply,
     )
-    return inspect_saml(text, known.keys if known else None, expected, now)
-
-
-def _expected_of_jwt(text: str, provider: IdentityProvider) -> IdTokenExpectation | AccessTokenExpectation:
-    algorithms, leeway, longest = ("RS256",), provider.leeway, provider.maximum_token_lifetime
-    if is_id_token(text):
-        return IdTokenExpectation(
-            provider.issuer, provider.client_id, "", algorithms, leeway=leeway, maximum_lifetime=longest
-        )
-    audiences = (provider.resource, provider.client_id, f"microsoft:identityserver:{provider.client_id}")
-    host = provider.issuer.partition("://")[2].partition("/")[0]
-    issuers = (provider.issuer, f"http://{host}/adfs/services/trust")
-    return AccessTokenExpectation(
-        issuers, tuple(one for one in audiences if one), algorithms, leeway=leeway, maximum_lifetime=longest
-    )
+    own = [re.sub(r":[0-9]+\Z", "", provider.sign_in_host)] if provider.sign_in_host else organization.hosts
+    return inspect_saml(received.text, known, expected, own, received.now)
 
 
 def _organization(deployment: Deployment, name: str | None) -> Organization:
@@ -110,11 +147,6 @@ def _organization(deployment: Deployment, name: str | None) -> Organization:
             return organization
     known = ", ".join(organization.name for organization in deployment.organizations)
     raise ValueError(f"--organization: {name} is none; there are {known}")
-
-
-def _local(provider: IdentityProvider) -> Path | None:
-    named = provider.metadata if provider.protocol is Protocol.WS_FEDERATION else None
-    return Path(named) if named and "://" not in named else None
 
 
 def _instant(at: str | None) -> Instant:
@@ -133,6 +165,12 @@ def _instant(at: str | None) -> Instant:
     return moment.timestamp()
 
 
+def _json(inspected: Inspection) -> str:
+    told = json.dumps({**asdict(inspected), "accepted": inspected.accepted}, indent=2)
+    # JSON escapes control characters and, as ASCII, all others; only DEL is left.
+    return told.replace("\x7f", "\\u007f")
+
+
 def _told(inspected: Inspection) -> str:
     lines = [inspected.kind, ""]
     lines += [f"  {name}: {value}" for name, value in inspected.facts]
@@ -141,5 +179,5 @@ def _told(inspected: Inspection) -> str:
     lines += ["", "checks", ""]
     for verdict in inspected.verdicts:
         lines.append(f"  {_SIGNS[verdict.ok]}  {verdict.check}{': ' if verdict.why else ''}{verdict.why}")
-    lines += ["", "would be accepted" if inspected.accepted else "is refused"]
-    return "\n".join(lines)
+    lines += ["", _OUTCOMES[inspected.accepted]]
+    return "\n".join(map(printable, lines))

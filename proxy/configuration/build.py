@@ -6,11 +6,13 @@ from uuid import NAMESPACE_URL, uuid5
 
 from proxy.configuration.organization_schema import OrganizationKeys
 from proxy.configuration.provider_schema import ClaimKeys, ProviderKeys
-from proxy.configuration.schema import BindingKeys, ListenKeys, ManagementKeys, Schema
+from proxy.configuration.schema import AdministrationKeys, BindingKeys, ListenKeys, ManagementKeys, Schema
 from proxy.configuration.values import network_prefixes, networks, secret, split_address
+from proxy.model.bearer import BearerSettings
 from proxy.model.binding import BindingSettings
 from proxy.model.deployment import Deployment, Listen, Management, Observability, SessionTuning, Tls, UpstreamTuning
 from proxy.model.organization import (
+    ADMINISTRATION,
     AccessRule,
     ExemptClientRule,
     Organization,
@@ -49,7 +51,11 @@ def deployment_of(keys: Schema, files: Sequence[str] = ()) -> Deployment:
         workers=None if keys.workers == "auto" else keys.workers,
         files=tuple(files),
         settings_live=keys.settings.source == "live",
-        administrators=tuple(AccessRule(rule.claim, tuple(rule.values)) for rule in keys.administrators),
+        administrators=tuple(
+            AccessRule(rule.claim, tuple(rule.values), provider=rule.provider or (top.name if top else ""))
+            for rule in keys.administrators
+        ),
+        administration=_administration(keys.administration, top) if keys.administration else None,
         stated=frozenset(keys.server_settings.model_fields_set | keys.feature_control_bits.model_fields_set),
     )
 
@@ -99,12 +105,26 @@ def _provider(keys: ProviderKeys) -> IdentityProvider:
         allow_sha1=keys.allow_sha1,
         sign_in_host=keys.sign_in_host,
         refresh=keys.refresh == "on",
+        id_token_algorithms=tuple(keys.id_token_algorithms),
+        trust_unverified_email=keys.trust_unverified_email,
     )
 
 
 def _claims(keys: ClaimKeys) -> ClaimNames:
     given = {name: tuple(claims) for name, claims in keys.model_dump().items() if claims is not None}
     return ClaimNames(**given)
+
+
+def _administration(keys: AdministrationKeys, top: ProviderKeys | None) -> Organization:
+    return Organization(
+        name=ADMINISTRATION,
+        id=str(uuid5(NAMESPACE_URL, f"claims-proxy:{ADMINISTRATION}")),
+        hosts=(keys.host,),
+        upstream="",
+        friendly_name="Administration",
+        identity_provider=keys.provider or (top.name if top else ""),
+        is_administration=True,
+    )
 
 
 def _organization(keys: OrganizationKeys, top: ProviderKeys | None, hosts: Counter[str]) -> Organization:
@@ -128,7 +148,10 @@ def _organization(keys: OrganizationKeys, top: ProviderKeys | None, hosts: Count
         server_settings=ServerSettings(**own.model_dump(exclude_none=True)) if portal and own else None,
         wsfed_nonce_cookie_enabled=own.wsfed_nonce_cookie_enabled if own else None,
         same_site=keys.session_cookie.same_site,
-        require=tuple(AccessRule(rule.claim, tuple(rule.values), tuple(rule.paths)) for rule in keys.require),
+        require=tuple(
+            AccessRule(rule.claim, tuple(rule.values), tuple(rule.paths), provider.name if provider else "")
+            for rule in keys.require
+        ),
         anonymous=tuple(keys.anonymous),
         exempt_clients=tuple(ExemptClientRule(**rule.model_dump()) for rule in keys.exempt_clients),
         claims_to_headers=tuple(keys.claims_to_headers.items()),
@@ -143,4 +166,9 @@ def _organization(keys: OrganizationKeys, top: ProviderKeys | None, hosts: Count
         has_sign_in_at_root=keys.upstream_sign_in is not None
         or (provider is not None and provider.protocol is Protocol.WS_FEDERATION),
         inject=keys.browser.inject,
+        bearer=BearerSettings(
+            issuer=keys.bearer.issuer,
+            audiences=tuple(keys.bearer.audiences or ()),
+            accept_id_tokens=keys.bearer.accept_id_tokens,
+        ),
     )

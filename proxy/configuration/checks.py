@@ -6,10 +6,12 @@ from typing import Any, TypeAlias
 
 from pydantic import ValidationError
 
+from proxy.configuration.bearer_checks import bearer_faults
 from proxy.configuration.document import KeyPath
 from proxy.configuration.organization_schema import SystemSettingKeys
 from proxy.configuration.schema import LimitKeys
 from proxy.configuration.values import split_url
+from proxy.model.organization import ADMINISTRATION
 from proxy.model.settings import Limits, SystemSettings
 from proxy.model.settings_bounds import bounds_problems
 
@@ -60,7 +62,7 @@ _FOREIGN = {
     "oidc": ("metadata", "realm", "home_realm", "wauth", "wreply", "decryption_keys", "allow_sha1"),
     "ws-federation": (
         *("issuer", "client_id", "client_secret", "client_authentication", "resource", "scopes", "response_mode"),
-        "refresh",
+        *("refresh", "id_token_algorithms", "trust_unverified_email"),
     ),
 }
 
@@ -87,8 +89,18 @@ def _realms_have_a_protocol(data: dict[str, Any]) -> Iterator[Finding]:
                 yield (*path, key), wrong, "leave it out, or write protocol: ws-federation"
 
 
+def _bearer_tokens_can_be_verified(data: dict[str, Any]) -> Iterator[Finding]:
+    for path, organization in _organizations(data):
+        bearer = organization.get("bearer")
+        if isinstance(bearer, dict):
+            provider = _mapping(organization, "identity_provider") or _mapping(data, "identity_provider")
+            for key, wrong, right in bearer_faults(bearer, provider):
+                yield (*path, "bearer", *([key] if key else [])), wrong, right
+
+
 def _providers_are_encrypted(data: dict[str, Any]) -> Iterator[Finding]:
-    for path, provider in _providers(data):
+    bearers = [((*path, "bearer"), _mapping(each, "bearer")) for path, each in _organizations(data)]
+    for path, provider in [*_providers(data), *bearers]:
         for key in ("issuer", "metadata"):
             value = provider.get(key)
             parts = split_url(value) if isinstance(value, str) else None
@@ -229,6 +241,38 @@ def _providers_have_names(data: dict[str, Any]) -> Iterator[Finding]:
             yield (*path, "identity_provider"), wrong, "give it a name of its own"
         if own:
             seen.add(name)
+    for path, provider in _providers(data):
+        name = str(provider.get("name", "default"))
+        if any(name.startswith((f"{other}|", f"{other} ")) for other in seen):
+            wrong = "begins with the name of another one, so their users and sign-outs could be taken for each other"
+            yield (*path, "name"), wrong, "fix: write a name without | and blanks, such as partners"
+
+
+def _administration_has_a_place_of_its_own(data: dict[str, Any]) -> Iterator[Finding]:
+    administration = _mapping(data, "administration")
+    host = str(administration.get("host", "")).lower().rstrip(".")
+    for path, organization in _organizations(data) if administration else ():
+        hosts = {str(each).lower().rstrip(".") for each in _list(organization.get("hosts"))}
+        if host in hosts:
+            wrong = f"{host} is a host of organization {organization.get('name')}, whose scripts would share its origin"
+            yield ("administration", "host"), wrong, "fix: give it a name of its own, such as admin.contoso.com"
+        if organization.get("name") == ADMINISTRATION:
+            wrong = f"{ADMINISTRATION} is the name of the administration host in sessions and logs"
+            yield (*path, "name"), wrong, "fix: rename the organization"
+
+
+def _administration_has_a_provider(data: dict[str, Any]) -> Iterator[Finding]:
+    administration = _mapping(data, "administration")
+    if not administration:
+        return
+    known = [str(provider.get("name", "default")) for _, provider in _providers(data)]
+    named = administration.get("provider")
+    if named is None and not _mapping(data, "identity_provider"):
+        wrong = "is missing, and there is no top-level identity_provider"
+        yield ("administration", "provider"), wrong, f"fix: write one of {', '.join(known) or 'their names'}"
+    elif named is not None and str(named) not in known:
+        wrong = f"{named} is not the name of an identity provider"
+        yield ("administration", "provider"), wrong, f"fix: write one of {', '.join(known)}"
 
 
 _CHECKS: tuple[Callable[[dict[str, Any]], Iterator[Finding]], ...] = (
@@ -236,6 +280,7 @@ _CHECKS: tuple[Callable[[dict[str, Any]], Iterator[Finding]], ...] = (
     _providers_are_encrypted,
     _providers_have_what_their_protocol_needs,
     _realms_have_a_protocol,
+    _bearer_tokens_can_be_verified,
     _secrets_are_long,
     _places_are_claimed_once,
     _names_are_unique,
@@ -247,4 +292,6 @@ _CHECKS: tuple[Callable[[dict[str, Any]], Iterator[Finding]], ...] = (
     _one_host_header_suits_all,
     _everyone_has_a_provider,
     _providers_have_names,
+    _administration_has_a_place_of_its_own,
+    _administration_has_a_provider,
 )

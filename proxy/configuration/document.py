@@ -46,7 +46,9 @@ class Document:
 
     def _position(self, path: KeyPath, *, at_key: bool) -> tuple[int, int]:
         for length in range(len(path), -1, -1):
-            found = (self.keys if at_key or length < len(path) else self.values).get(path[:length])
+            is_around = at_key or length < len(path)
+            # An item of a list has no key.
+            found = (self.keys.get(path[:length]) if is_around else None) or self.values.get(path[:length])
             if found:
                 return found
         return (1, 1)

@@ -1,13 +1,17 @@
 """From a file to a `Deployment`, or to every fault there is."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from proxy.configuration.build import deployment_of
+from proxy.configuration.cautions import cautions
 from proxy.configuration.checks import dangers
 from proxy.configuration.document import read
+from proxy.configuration.redirects import redirect_faults
+from proxy.configuration.rules import rule_dangers
 from proxy.configuration.schema import Schema
 from proxy.configuration.unsupported import unsupported
 from proxy.configuration.words import faults_of
@@ -28,10 +32,12 @@ def load(path: Path, environment: Mapping[str, str]) -> Deployment:
             schema = Schema.model_validate(document.data)
         except ValidationError as error:
             faults += faults_of(error, document, Schema)
-        faults += [document.fault(*found) for found in (*dangers(document.data), *unsupported(document.data))]
+        checks = (dangers, rule_dangers, redirect_faults, unsupported)
+        faults += [document.fault(*found) for check in checks for found in check(document.data)]
     if faults or schema is None:
         raise ConfigurationError(_one_a_place(faults))
-    return deployment_of(schema, document.sources)
+    deployment = deployment_of(schema, document.sources)
+    return replace(deployment, warnings=tuple(sorted(document.fault(*found) for found in cautions(deployment))))
 
 
 def _one_a_place(faults: list[Fault]) -> tuple[Fault, ...]:

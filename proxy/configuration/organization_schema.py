@@ -1,13 +1,23 @@
 """Keys of an organization."""
 
-from typing import Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 
 from proxy.configuration.base import Keys
 from proxy.configuration.provider_schema import ProviderKeys
-from proxy.configuration.values import HeaderName, HostName, PathPrefix, RootedPath, Texts, UpstreamOrigins
+from proxy.configuration.rule_paths import RulePath
+from proxy.configuration.values import (
+    Audiences,
+    HeaderName,
+    HostName,
+    PathPrefix,
+    RootedPath,
+    Texts,
+    UpstreamOrigins,
+    Url,
+)
 from proxy.configuration.words import fault
 from proxy.model.organization import HostPolicy, OrganizationKind, SameSite, ScriptPlacement
 from proxy.model.session import ClientKind
@@ -44,20 +54,38 @@ class SessionCookieKeys(Keys):
     same_site: SameSite = Field(SameSite.LAX, description="lax, or none for Outlook add-ins and other frames.")
 
 
+VALUES = "Any one suffices, exactly; none: the claim must be there. For upn and email also *@contoso.com."
+
+
 class AccessRuleKeys(Keys):
     """One rule that a principal must meet."""
 
     claim: str = Field(min_length=1, description="A claim type, or group, role, upn, email.")
-    values: Texts = Field([], description="Any one suffices; none: the claim must merely be there.")
-    paths: list[RootedPath] = Field([], description="Path prefixes the rule is for; none: every path.")
+    values: Texts = Field([], description=VALUES)
+    paths: list[RulePath] = Field([], description="Path prefixes the rule is for; none: every path.")
+
+
+_NEVER_EXEMPT = (ClientKind.BROWSER, ClientKind.API)
+
+
+def _exempt_kind(kind: ClientKind) -> ClientKind:
+    if kind in _NEVER_EXEMPT:
+        wrong = f"{kind} would lift the inactivity timeout of every {kind} client that the rule recognizes"
+        raise fault(wrong, f"fix: write the client's own kind ({_EXEMPT}), or remove the rule")
+    return kind
+
+
+_EXEMPT_KINDS = [str(kind) for kind in ClientKind if kind not in _NEVER_EXEMPT]
+_EXEMPT = ", ".join(_EXEMPT_KINDS)
+ExemptKind = Annotated[ClientKind, AfterValidator(_exempt_kind), WithJsonSchema({"enum": _EXEMPT_KINDS})]
 
 
 class ExemptClientKeys(Keys):
     """How a client that knows no inactivity timeout is recognized at sign-in."""
 
-    kind: ClientKind = Field(description="What the client is.")
+    kind: ExemptKind = Field(description="The kind of client.")
     client_id: str | None = Field(None, description="A verified client identifier (claim appid).")
-    path: RootedPath | None = Field(None, description="A path prefix that the sign-in was started for.")
+    path: RulePath | None = Field(None, description="A path prefix that the sign-in was started for.")
     user_agent: str | None = Field(None, description="A part of the User-Agent. Anyone can send one.")
 
     @model_validator(mode="after")
@@ -96,6 +124,18 @@ class BrowserKeys(Keys):
     )
 
 
+class BearerKeys(Keys):
+    """Which bearer tokens (`Authorization: Bearer`) an organization accepts."""
+
+    issuer: Url | None = Field(
+        None, description="OpenID Connect issuer whose keys verify them; left out: the identity provider."
+    )
+    audiences: Audiences | None = Field(
+        None, description="Identifiers of the application in tokens; left out: resource, else client_id."
+    )
+    accept_id_tokens: bool = Field(False, description="Id tokens for identity_provider.client_id are accepted too.")
+
+
 class OrganizationKeys(Keys):
     """One CRM instance, portal or other application."""
 
@@ -118,9 +158,10 @@ class OrganizationKeys(Keys):
     server_settings: OwnServerSettingKeys | None = Field(None, description="Switches of its own.")
     session_cookie: SessionCookieKeys = Field(SessionCookieKeys(), description="The session cookie.")
     require: list[AccessRuleKeys] = Field([], description="Rules a principal must meet, all of them.")
-    anonymous: list[RootedPath] = Field([], description="Path prefixes that pass without a session.")
+    anonymous: list[RulePath] = Field([], description="Path prefixes that pass without a session.")
     exempt_clients: list[ExemptClientKeys] = Field([], description="Clients that know no inactivity timeout.")
     claims_to_headers: dict[str, HeaderName] = Field({}, description="Claim type -> header to the upstream.")
-    api_paths: list[RootedPath] = Field([], description="Further path prefixes of APIs: 401, never a redirect.")
+    api_paths: list[RulePath] = Field([], description="Further path prefixes of APIs: 401, never a redirect.")
     allow_encoded_slash: bool = Field(False, description="%2F may stand in a path.")
+    bearer: BearerKeys = Field(BearerKeys(), description="Bearer tokens that are accepted.")
     browser: BrowserKeys = Field(BrowserKeys(), description="What pages are given.")

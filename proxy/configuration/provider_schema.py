@@ -3,7 +3,7 @@
 from pydantic import Field, SecretStr
 
 from proxy.configuration.base import Keys
-from proxy.configuration.values import Authority, Switch, Texts, Url
+from proxy.configuration.values import Authority, SignatureAlgorithms, Switch, Texts, Url
 from proxy.model.provider import PASSWORD, ClientAuthentication, Protocol, ResponseMode
 
 
@@ -50,4 +50,12 @@ class ProviderKeys(Keys):
     decryption_keys: Texts = Field([], description="WS-Federation: PEM files of private keys with certificates.")
     allow_sha1: bool = Field(False, description="WS-Federation: accept rsa-sha1 signatures.")
     sign_in_host: Authority | None = Field(None, description="One host for all organizations' sign-in responses.")
+    id_token_algorithms: SignatureAlgorithms = Field(
+        [],
+        description="OpenID Connect: what id and logout tokens are signed with (id_token_signed_response_alg); "
+        "RS256 unless written.",
+    )
+    trust_unverified_email: bool | None = Field(
+        None, description="OpenID Connect: addresses count where the provider does not state email_verified."
+    )
     refresh: Switch = Field("off", description="OpenID Connect: renew sessions silently with refresh tokens.")

@@ -5,10 +5,11 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from proxy.configuration.base import Keys
-from proxy.configuration.organization_schema import OrganizationKeys
+from proxy.configuration.organization_schema import VALUES, OrganizationKeys
 from proxy.configuration.provider_schema import ProviderKeys
 from proxy.configuration.values import (
     Address,
+    HostName,
     NetworkPrefixText,
     NetworkText,
     PathPrefix,
@@ -134,7 +135,19 @@ class AdministratorKeys(Keys):
     """Who may use the admin pages: one that meets any of these rules."""
 
     claim: str = Field(min_length=1, description="A claim type, or group, role, upn, email.")
-    values: Texts = Field([], description="Any one suffices; none: the claim must merely be there.")
+    values: Texts = Field([], description=VALUES)
+    provider: str | None = Field(
+        None, min_length=1, description="The provider whose users the rule is for; left out: the top-level one."
+    )
+
+
+class AdministrationKeys(Keys):
+    """A host for the admin pages, which no application shares."""
+
+    host: HostName = Field(description="Host name of the admin pages, without port; no organization's.")
+    provider: str | None = Field(
+        None, min_length=1, description="Name of the identity provider; left out: the top-level one."
+    )
 
 
 class Schema(Keys):
@@ -158,6 +171,9 @@ class Schema(Keys):
     binding: BindingKeys = Field(BindingKeys(), description="What a session is bound to.")
     organizations: list[OrganizationKeys] = Field(min_length=1, description="What we stand in front of.")
     administrators: list[AdministratorKeys] = Field([], description="Who may use the admin pages; left out: nobody.")
+    administration: AdministrationKeys | None = Field(
+        None, description="A host for the admin pages; left out: they share every organization's origin."
+    )
     observability: ObservabilityKeys = Field(ObservabilityKeys(), description="Logs and audit events.")
 
 

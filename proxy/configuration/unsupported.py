@@ -12,7 +12,7 @@ def _starts_with(*schemes: str) -> Callable[[Any], bool]:
     return lambda value: isinstance(value, str) and value.startswith(schemes)
 
 
-# `[]` stands for every entry of a list.
+# Places as `find` takes them: `[]` stands for every entry of a list.
 _TABLE: tuple[tuple[str, Callable[[Any], bool], str], ...] = (
     ("state", _starts_with("redis+sentinel://", "redis+cluster://"), "write memory:, redis:// or rediss://"),
 )
@@ -21,9 +21,14 @@ _TABLE: tuple[tuple[str, Callable[[Any], bool], str], ...] = (
 def unsupported(data: Any) -> Iterator[tuple[KeyPath, str, str]]:
     """(path, what is wrong, what would be right) of every such key that is set to something that would act."""
     for pattern, acts, right in _TABLE:
-        for path, value in _find(data, tuple(pattern.split("."))):
+        for path, value in find(data, pattern):
             if acts(value):
                 yield path, _NOT_SUPPORTED, right
+
+
+def find(data: Any, pattern: str) -> Iterator[tuple[KeyPath, Any]]:
+    """Yield (path, value) of every value at a place such as `organizations.[].anonymous.[]`."""
+    return _find(data, tuple(pattern.split(".")))
 
 
 def _find(data: Any, parts: tuple[str, ...], path: KeyPath = ()) -> Iterator[tuple[KeyPath, Any]]:

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, WithJson
 
 from proxy.configuration.words import fault
 from proxy.model.binding import NetworkPrefixes
-from proxy.model.provider import SecretText
+from proxy.model.provider import SIGNATURE_ALGORITHMS, SecretText
 
 _ADDRESS = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^:\s]+):([0-9]{1,5})\Z")
 _HOST = re.compile(r"(?:[a-z0-9_-]{1,63}\.)*[a-z0-9_-]{1,63}\Z|\[[0-9a-f:.]+\]\Z")
@@ -143,6 +143,19 @@ def _header(value: str) -> str:
     return value
 
 
+def _algorithm(value: str) -> str:
+    if value not in SIGNATURE_ALGORITHMS:
+        raise fault("is not a supported signature algorithm", f"write one or more of {', '.join(SIGNATURE_ALGORITHMS)}")
+    return value
+
+
+def _audience(value: str) -> str:
+    # It is written into the 401's WWW-Authenticate, whose pairs are parted by commas.
+    if not re.fullmatch(r"[!#-+\--~]+", value):
+        raise fault("is not an identifier of an application", "write one such as https://crm.contoso.com/")
+    return value
+
+
 def _listed(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
@@ -165,6 +178,15 @@ NetworkText = Annotated[str, AfterValidator(lambda value: str(_network(value)))]
 HeaderName = Annotated[str, AfterValidator(_header)]
 _ONE_OR_MORE = str | list[str]
 Texts = Annotated[list[str], BeforeValidator(_listed, json_schema_input_type=_ONE_OR_MORE)]
+SignatureAlgorithms = Annotated[
+    list[Annotated[str, AfterValidator(_algorithm)]],
+    BeforeValidator(_listed, json_schema_input_type=_ONE_OR_MORE),
+]
+Audiences = Annotated[
+    list[Annotated[str, AfterValidator(_audience)]],
+    BeforeValidator(_listed, json_schema_input_type=_ONE_OR_MORE),
+    Field(min_length=1),
+]
 SecretTexts = Annotated[
     list[SecretStr], BeforeValidator(_listed, json_schema_input_type=_ONE_OR_MORE), Field(min_length=1)
 ]

@@ -17,6 +17,8 @@ from proxy.model.provider import IdentityProvider, Protocol, SecretText
 from proxy.model.time import Instant
 from proxy.policy.application_root import METADATA_PATH
 
+_ADMINISTRATION = "admin.localhost"
+
 
 def demo_deployment(where: Places) -> Deployment:
     """The packaged `demo.yaml`, moved to these places."""
@@ -66,10 +68,14 @@ def federated(deployment: Deployment, where: Places, folder: Path, now: Instant)
 
 
 def demo_client(deployment: Deployment) -> Client:
-    """The proxy as the AD FS double knows it: its callback and signed-out addresses on every host it answers for."""
+    """The proxy as the AD FS double knows it: its callback and signed-out addresses on every host it answers for.
+
+    That includes a host for the administrators' pages, which deploy/compose has and the demonstration itself has not.
+    """
     (provider,) = deployment.identity_providers
     (organization,) = deployment.organizations
-    mounts = [f"http://{host}:{deployment.listen.port}{deployment.listen.prefix}" for host in organization.hosts]
+    hosts = (*organization.hosts, _ADMINISTRATION)
+    mounts = [f"http://{host}:{deployment.listen.port}{deployment.listen.prefix}" for host in hosts]
     return Client(
         client_id=provider.client_id,
         secret=provider.client_secret,

@@ -99,7 +99,7 @@ def instructions(where: Places, prefix: str) -> Panel:
         ("Poll", f"{where.proxy}/WebResources/polling.html", "asks every 2 seconds. That does not keep you in."),
         ("Look", f"{where.proxy}/headers", "shows what the application learns of you, and what it does not."),
         ("Sign out", f"{where.proxy}{prefix}/sign-out", "and come back: AD FS asks for the password again."),
-        ("Administrate", f"{where.proxy}{prefix}/admin/", "as Carla Reyes: what you change acts at once."),
+        ("Administrate", f"{where.proxy}{prefix}/admin/", "as Carla Reyes: each change asks for a sign-in, then acts."),
         ("Roll over", f"{where.adfs}/adfs/demo/rollover", "AD FS's signing certificate, then sign in once more."),
         ("Compare", f"{where.crm}/main.aspx", "is the CRM itself, past the proxy: it knows nobody."),
     )

@@ -17,11 +17,25 @@ if TYPE_CHECKING:
 
 
 class Awaits(Enum):
-    """What a deadline is for."""
+    """What a deadline is for: each state of a connection has one.
+
+    state              awaits    ends at the latest by
+    idle               REQUEST   keep_alive_seconds: closed
+    head               HEAD      head_seconds: 408
+    body, gathered     BODY      body_seconds between two pieces: 408
+    body, sent on      BODY      the same, and body_rate over body_rate_seconds: 408
+    body, paused       BODY      the upstream's idle_timeout, or its queue's
+    request is whole   REQUEST   the upstream's first_byte_timeout, idle_timeout or queue; an own endpoint's own
+    body broke         REFUSAL   refusal_seconds for the answer: cut
+    answer is unread   any       body_seconds: cut
+    closing            END       linger_seconds, or body_seconds for what is unread: cut
+    tunnel             REQUEST   its session's end; tunnels are counted, and an unread one is cut as an answer is
+    """
 
     REQUEST = auto()
     HEAD = auto()
     BODY = auto()
+    REFUSAL = auto()
     END = auto()
 
 
@@ -60,7 +74,11 @@ class Client(asyncio.Protocol):
 
     @abstractmethod
     def too_late(self, awaited: Awaits) -> None:
-        """A head or a piece of a body did not come in time."""
+        """A head or a piece of a body did not come in time, or nobody said that a body broke."""
+
+    @abstractmethod
+    def wait_for_body(self) -> None:
+        """The client is read for its body again."""
 
     # what the event loop calls
 
@@ -143,7 +161,7 @@ class Client(asyncio.Protocol):
         if not self._pauses and not self.is_lost:
             self.transport.resume_reading()
             if self.awaits is Awaits.BODY:
-                self.wait_for(Awaits.BODY, self.server.bounds.body_seconds)
+                self.wait_for_body()
 
     @property
     def is_paused(self) -> bool:

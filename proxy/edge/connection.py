@@ -6,34 +6,29 @@ from collections.abc import Iterator
 from math import inf
 from typing import TYPE_CHECKING, cast
 
-import structlog
-
+from proxy.edge.asked import GATHERED_BYTES, Asked, Pace
 from proxy.edge.body import Body, ChunkedBody, CountedBody
 from proxy.edge.client import Awaits, Client, Pause
 from proxy.edge.fast import FastExchange
 from proxy.edge.full import FullLane
-from proxy.edge.head import Head, bodyless, judge_beginning, read_head, read_request_line, without_upgrade
+from proxy.edge.head import bodyless, fit, judge_piece, read_head, read_request_line, without
 from proxy.edge.known import Known
 from proxy.edge.plan import Plan
-from proxy.edge.refusal import refusal
-from proxy.edge.rules import Pool
+from proxy.edge.refusal import METHODS, log_refused, refusal
 from proxy.errors import RequestRefused
 from proxy.gateway.connection import Connection, Foregone
-from proxy.pages.reference import make_reference
+from proxy.gateway.upstream import Ownership
+from proxy.gateway.written import CONTINUE
 
 if TYPE_CHECKING:
     from proxy.edge.server import EdgeServer
 
-log = structlog.get_logger("gateway")
-
-_METHODS = {each.encode(): each for each in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")}
 _PARTS, _CR = 3, 0x0D
 _EMPTY_LINES = re.compile(rb"\A(?:\r\n)+")
-# A body up to this size goes upstream with its head; a pipelining client is read no further while so much waits.
-_INLINE = _MOST_HELD = 64 * 1024
-# The full lane keeps deadlines of its own and has better words; the edge's stand behind them.
+_MOST_HELD = 64 * 1024  # a pipelining client is read no further while so much waits
+# The full lane keeps a deadline of its own for a client that does not read; the edge's is behind it.
 _FULL_LANE_GRACE = 5.0
-_LATE = {Awaits.HEAD: (408, "head_too_slow"), Awaits.BODY: (408, "body_too_slow")}
+_CLIENT_GONE = 499
 
 
 class EdgeConnection(Client):
@@ -47,13 +42,15 @@ class EdgeConnection(Client):
         self._body: Body | None = None
         self._exchange: FastExchange | FullLane | None = None
         self._full: FullLane | None = None
-        self._pools: set[Pool] = set()
+        self._asked: Asked | None = None  # while its body is gathered
+        self._pace: Pace | None = None
+        self.ownership = Ownership()
         self._is_answered = self._is_deaf = self._is_raw = False
 
     @property
     def is_idle(self) -> bool:
         """Whether no request is under way, nor the head of one."""
-        return self._exchange is None and not self._held
+        return self._exchange is None and self._body is None and not self._held
 
     # what the event loop calls
 
@@ -73,10 +70,11 @@ class EdgeConnection(Client):
         if isinstance(exchange, FastExchange):
             exchange.lost()
         if self._full is not None:
-            self._full.lost(exc)
-        for pool in self._pools:
-            pool.release(self)
-        self._pools.clear()
+            self._full.lost()
+        if self._asked is not None:
+            log_refused(self, _CLIENT_GONE, "client_gone", self._asked.raw, self._asked.path)
+            self._asked = None
+        self.ownership.change(None)
 
     def pause_writing(self) -> None:
         """The client does not take what was written."""
@@ -124,7 +122,7 @@ class EdgeConnection(Client):
             if 0 <= end <= most:
                 self._seen = 0
                 return self._request(data, end)
-            self._judge_piece(data)
+            judge_piece(data, self._seen, most)
         except RequestRefused as refused:
             self._refuse(refused, data)
             return None
@@ -133,14 +131,6 @@ class EdgeConnection(Client):
             self.wait_for(Awaits.HEAD, self.server.bounds.head_seconds)
         return None
 
-    def _judge_piece(self, data: bytes) -> None:
-        most = self.server.bounds.head_bytes
-        if len(data) > most:
-            line_is_whole = b"\r\n" in data[:most]
-            raise RequestRefused(431, "head_too_large") if line_is_whole else RequestRefused(414, "target_too_long")
-        if data and data != b"\r":
-            judge_beginning(data, self._seen)
-
     def _request(self, data: bytes, end: int) -> bytes:
         """One request whose head is whole; what stands behind what was taken. Raises RequestRefused."""
         started = time.monotonic()
@@ -148,84 +138,141 @@ class EdgeConnection(Client):
         rules = server.rules()
         raw, rest = data[: end + 4], data[end + 4 :]
         plan = self._known.plan(rules, raw)
-        if plan is not None and (left := self._fast(plan, rest, started)) is not None:
-            return left
+        if plan is not None and self._fast(plan, b"", started):
+            self.awaits, self.deadline = Awaits.REQUEST, inf
+            return rest
         line_end = raw.find(b"\r\n")
         line, block = raw[:line_end], raw[line_end:end]
         parts = line.split(b" ")
-        method = _METHODS.get(parts[0])
+        shape, target = None, b""
+        method = METHODS.get(parts[0])
         if method is not None and len(parts) == _PARTS and parts[2] == b"HTTP/1.1":
             target = parts[1]
             shape = self._known.see(rules, block)
             head = shape.head
-            if plan is None and server.has_fast_lane and shape.fast:
-                plan = self._known.make_plan(rules, shape, method, target, raw)
-                if plan is not None and (left := self._fast(plan, rest, started)) is not None:
-                    return left
+            if plan is not None or not (shape.fast and server.has_fast_lane):
+                shape = None
         else:
             named, target, version = read_request_line(line)
             method = named.decode("latin-1")
             head = read_head(named, version, block, server.bounds.fields)
-        rules.judge_target(target, method)
-        raw = _fit(raw, head, method)
-        self._expect(head, is_here=False)
-        self.full_lane(raw)
+        asked = Asked(rules, raw, method, target, head, shape, started)
+        if not (head.chunked or head.length):
+            self._go_on(asked, b"", ended=True)
+            return rest
+        length = head.length or 0
+        if not head.chunked and length <= GATHERED_BYTES and len(rest) >= length:
+            self._go_on(asked, rest[:length], ended=True)
+            return rest[length:]
+        self._gather(asked)
         return rest
 
-    def _fast(self, plan: Plan, rest: bytes, started: float) -> bytes | None:
-        """Take a request into the fast lane; what stands behind what was taken, None where it is the full lane's."""
-        whole = _whole_body(plan.head, rest) if plan.has_body else b""
-        exchange = self._known.begin(plan, whole, started)
-        if exchange is None:
-            return None
-        self._exchange = exchange
-        if plan.has_body:
-            self._expect(plan.head, is_here=whole is not None)
-            return rest[len(whole) :] if whole else rest
-        self.awaits, self.deadline = Awaits.REQUEST, inf
-        return rest
-
-    def _expect(self, head: Head, *, is_here: bool) -> None:
-        """The request's body is next, if there is one and it is not here; else it is our turn."""
-        if is_here or not (head.chunked or head.length):
-            self.awaits, self.deadline = Awaits.REQUEST, inf
-            return
+    def _gather(self, asked: Asked) -> None:
+        """Wait for a body. Raises RequestRefused: nothing is gathered for what goes no further."""
+        head = asked.head
+        asked.path = asked.rules.judge_target(asked.target, asked.method)
+        fit(asked.raw, head, asked.method)
         self._body = ChunkedBody() if head.chunked else CountedBody(head.length or 0)
-        self._wait_for_body()
+        self._asked, self._pace = asked, None
+        if asked.expects and asked.is_small:
+            self.write(CONTINUE)
+            asked.raw = without(asked.raw, b"expect")
+        elif asked.expects:
+            # The application may refuse it by its head, so that is not held back.
+            self._go_on(asked, b"", ended=False)
+        self.wait_for_body()
 
-    def _wait_for_body(self) -> None:
-        if not self.is_paused:
-            grace = _FULL_LANE_GRACE if isinstance(self._exchange, FullLane) else 0.0
-            self.wait_for(Awaits.BODY, self.server.bounds.body_seconds + grace)
+    def _go_on(self, asked: Asked, body: bytes, *, ended: bool) -> None:
+        """Give a request to its lane, with what there is of its body. Raises RequestRefused."""
+        self._asked = None
+        chunked, pieces = asked.head.chunked, [body] if body else []
+        if ended:
+            self.awaits, self.deadline = Awaits.REQUEST, inf
+        if asked.shape is not None and asked.rules is self.server.rules():
+            plan = self._known.make_plan(asked.rules, asked.shape, asked.method, asked.target, asked.raw)
+            if plan is not None and self._fast(plan, body if ended and not chunked else None, asked.started):
+                if chunked or not ended:
+                    self._pass(pieces, ended=ended, chunked=chunked)
+                return
+        asked.rules.judge_target(asked.target, asked.method)
+        self.full_lane(fit(asked.raw, asked.head, asked.method))
+        if body or chunked:
+            self._pass(pieces, ended=ended, chunked=chunked)
+
+    def _fast(self, plan: Plan, body: bytes | None, started: float) -> bool:
+        """Take a request into the fast lane, if it can; `body` None: it follows."""
+        exchange = self._known.begin(plan, body, started)
+        if exchange is None:
+            return False
+        self._exchange = exchange
+        return True
+
+    def wait_for_body(self, came: int | None = None) -> None:
+        """The client's turn: a piece within `body_seconds`, and of a body that is not gathered so many in a while.
+
+        `came`: bytes that came just now; None: the client was not read before.
+        """
+        if self.is_paused:
+            return
+        now, pace = time.monotonic(), self._pace
+        self.awaits, self.deadline = Awaits.BODY, now + self.server.bounds.body_seconds
+        if pace is not None:
+            pace.restart(now) if came is None else pace.came(came, now)
+            self.deadline = min(self.deadline, pace.until)
+
+    def continued(self) -> None:
+        """From here on the client has no reason to be slow: it was told to send its body, or has begun to."""
+        if self._body is not None and self._pace is None:
+            self._pace = Pace(self.server.bounds.body_rate, self.server.bounds.body_rate_seconds)
+            self.wait_for_body()
 
     def _feed(self, body: Body, data: bytes) -> bytes | None:
         """Bytes of a body to whoever wants them; what stands behind the body, None while it goes on."""
-        exchange = self._exchange
         try:
             pieces, rest = body.feed(data)
+            ended = rest is not None
+            if ended:
+                self._body = None
+                self.awaits, self.deadline = Awaits.REQUEST, inf
+            else:
+                self.wait_for_body(sum(map(len, pieces)))
+            self._pass(pieces, ended=ended, chunked=body.chunked)
         except RequestRefused as refused:
-            self._give_up_body()
-            if exchange is not None:
-                exchange.refuse(refused)
+            self._refuse_body(refused)
             return None
-        ended = rest is not None
-        if ended:
-            self._body = None
-            self.awaits, self.deadline = Awaits.REQUEST, inf
-        else:
-            self._wait_for_body()
-        if exchange is not None:
-            exchange.body(pieces, ended=ended, chunked=body.chunked)
         if ended and self._is_answered:
             self._is_answered = False
             self.finished(keep_alive=True)
         return rest
 
+    def _pass(self, pieces: list[bytes], *, ended: bool, chunked: bool) -> None:
+        """Pieces of a body, to where they are gathered or on. Raises RequestRefused."""
+        asked = self._asked
+        if asked is None:
+            if self._exchange is not None:
+                self._exchange.body(pieces, ended=ended, chunked=chunked)
+            return
+        for piece in pieces:
+            asked.body += piece
+        if ended or asked.is_full:
+            if not ended:
+                self.continued()
+            self._go_on(asked, bytes(asked.body), ended=ended)
+
+    def _refuse_body(self, refused: RequestRefused) -> None:
+        """A body broke its framing or does not come: its request is answered so, and nothing behind it is read."""
+        asked, self._asked, exchange = self._asked, None, self._exchange
+        self._give_up_body()
+        if exchange is not None:
+            exchange.refuse(refused)
+        else:
+            self._refuse(refused, b"" if asked is None else asked.raw, "" if asked is None else asked.path)
+
     def _give_up_body(self) -> None:
         """Where the body would have ended, and what follows it, nobody knows any more."""
         self._body = None
         self._is_deaf = True
-        self.awaits, self.deadline = Awaits.REQUEST, inf
+        self.wait_for(Awaits.REFUSAL, self.server.bounds.refusal_seconds)
 
     # lanes: what exchanges call
 
@@ -274,12 +321,6 @@ class EdgeConnection(Client):
         if held and self._full is not None:
             self._full.raw(held)
 
-    def uses(self, pool: Pool) -> None:
-        """A pool that may bind connections to this client."""
-        self._pools.add(pool)
-
-    # ends
-
     def close(self) -> None:
         """End the connection behind the last answer."""
         unread = self._body is not None or bool(self._held) or self._is_deaf
@@ -294,57 +335,16 @@ class EdgeConnection(Client):
 
     def too_late(self, awaited: Awaits) -> None:
         """See `Client`."""
-        refused = RequestRefused(*_LATE[awaited])
-        if isinstance(self._exchange, FastExchange):
-            self._give_up_body()
-            self._exchange.refuse(refused)
-        elif self._exchange is None:
-            self._refuse(refused, self._held)
+        if awaited is Awaits.BODY:
+            self._refuse_body(RequestRefused(408, "body_too_slow"))
+        elif awaited is Awaits.HEAD:
+            self._refuse(RequestRefused(408, "head_too_slow"), self._held)
         else:
             self.cut()
 
-    def _refuse(self, refused: RequestRefused, head: bytes) -> None:
+    def _refuse(self, refused: RequestRefused, head: bytes, path: str = "") -> None:
         """Answer what no lane may see, and end."""
-        self.server.current.gateway.metrics.request("", "refuse", refused.status, 0.0, None)
-        reference = make_reference()
-        method = head.partition(b" ")[0]
-        log.info(
-            "request",
-            decision="refuse",
-            reason=refused.reason,
-            organization="",
-            kind="",
-            method=_METHODS.get(method, ""),
-            path="",
-            status=refused.status,
-            duration_ms=0.0,
-            upstream_ms=None,
-            client_address=self.address,
-            reference=reference,
-        )
+        reference = log_refused(self, refused.status, refused.reason, head, path)
         self.write(refusal(refused.status, refused.reason, reference))
         self._held = b""
         self.end(unread=True)
-
-
-def _whole_body(head: Head, rest: bytes) -> bytes | None:
-    """The body where all of it is here and short, empty where there is none; None where it follows."""
-    if head.chunked:
-        return None
-    length = head.length or 0
-    return rest[:length] if length <= _INLINE and len(rest) >= length else None
-
-
-def _fit(raw: bytes, head: Head, method: str) -> bytes:
-    """A head as the full lane may see it: to aiohttp what follows an upgrade is no body, but another protocol.
-
-    So it is for CONNECT, which asks for a tunnel that we are not (RFC 9110, section 9.3.6).
-    Raises RequestRefused(400, "bad_upgrade" | "bad_method").
-    """
-    if method == "CONNECT":
-        raise RequestRefused(400, "bad_method")
-    if "upgrade" not in head.fields or not (head.chunked or head.length):
-        return raw
-    if method == "GET" and "websocket" in head.fields["upgrade"].lower():
-        raise RequestRefused(400, "bad_upgrade")
-    return without_upgrade(raw)

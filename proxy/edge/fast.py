@@ -13,7 +13,7 @@ import structlog
 
 from proxy.edge.client import Pause
 from proxy.edge.plan import Plan
-from proxy.errors import RequestRefused, UpstreamBroken, UpstreamError
+from proxy.errors import RequestRefused, UpstreamBroken, UpstreamBusy, UpstreamError
 from proxy.gateway.connection import Foregone
 from proxy.gateway.framing import AnswerFraming
 from proxy.gateway.handler import Gateway
@@ -132,6 +132,11 @@ class FastExchange:
     def start(self, head: AnswerHead) -> None:
         """The final head."""
         framing, is_stream = self._framing_of(head)
+        if is_stream and not self._connection.streaming():
+            self._framing = None
+            self._connection.abort()
+            self._give_to_full_lane(UpstreamBusy("too many event streams are open"))
+            return
         if is_stream:
             plan = self._plan
             self._forget = self._client.server.streams.add(

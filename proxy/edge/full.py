@@ -15,9 +15,6 @@ from proxy.gateway.connection import Connection, Foregone
 if TYPE_CHECKING:
     from proxy.edge.connection import EdgeConnection
 
-# No size of a chunk: aiohttp finds the body broken, as it was.
-_BROKEN = b"-\r\n"
-
 
 class FullLane(asyncio.Transport):
     """What aiohttp takes for the client's transport. One for a client connection, made when first needed."""
@@ -28,7 +25,7 @@ class FullLane(asyncio.Transport):
         self._transport = transport
         self._inner = inner
         self._closing = self._told_paused = self._lost = False
-        inner.owner = client
+        inner.ownership = client.ownership
         inner.front = self
         inner.connection_made(self)
 
@@ -57,9 +54,9 @@ class FullLane(asyncio.Transport):
         """Bytes behind an upgrade."""
         self._inner.data_received(data)
 
-    def refuse(self, _: RequestRefused) -> None:
-        """The request's body broke its framing."""
-        self._inner.data_received(_BROKEN)
+    def refuse(self, refused: RequestRefused) -> None:
+        """The request's body broke its framing or does not come."""
+        self._inner.break_body(refused)
 
     def pause_writing(self) -> None:
         """The client does not take what was written."""
@@ -73,11 +70,11 @@ class FullLane(asyncio.Transport):
             self._told_paused = False
             self._inner.resume_writing()
 
-    def lost(self, exc: BaseException | None) -> None:
-        """The client has gone, or the edge has no further use for aiohttp."""
+    def lost(self) -> None:
+        """The client has gone. Whoever reads its body gets a ConnectionError, whatever the socket's error was."""
         if not self._lost:
             self._closing = self._lost = True
-            self._inner.connection_lost(exc)
+            self._inner.connection_lost(ConnectionResetError("the client has gone"))
 
     # aiohttp's side: see `gateway.connection.Front`
 
@@ -85,6 +82,11 @@ class FullLane(asyncio.Transport):
         """The answer is out."""
         if not self._lost:
             self._client.answered(keep_alive=keep_alive)
+
+    def continued(self) -> None:
+        """The body is asked for."""
+        if not self._lost:
+            self._client.continued()
 
     def switched(self) -> None:
         """An upgrade."""

@@ -114,6 +114,15 @@ def judge_beginning(data: bytes, seen: int) -> None:
         raise RequestRefused(400, "bad_line_end")
 
 
+def judge_piece(data: bytes, seen: int, most: int) -> None:
+    """Bytes of a head that is not whole, of which `most` may come. Raises RequestRefused."""
+    if len(data) > most:
+        line_is_whole = _LINE_END in data[:most]
+        raise RequestRefused(431, "head_too_large") if line_is_whole else RequestRefused(414, "target_too_long")
+    if data and data != b"\r":
+        judge_beginning(data, seen)
+
+
 def bodyless(raw: bytes, *, last: bool) -> bytes:
     """A head without its body's framing; `last`: the connection closes behind its answer."""
     dropped = _FRAMING | {b"connection"} if last else _FRAMING
@@ -124,8 +133,23 @@ def bodyless(raw: bytes, *, last: bool) -> bytes:
     return b"".join([line + _LINE_END for line in (first, *kept, b"")])
 
 
-def without_upgrade(raw: bytes) -> bytes:
-    """A head that asks for no other protocol."""
+def without(raw: bytes, dropped: bytes) -> bytes:
+    """A head without the fields of one name, which is in lower case."""
     first, *lines = raw[:-4].split(_LINE_END)
-    kept = [line for line in lines if line.partition(b":")[0].lower() != b"upgrade"]
+    kept = [line for line in lines if line.partition(b":")[0].lower() != dropped]
     return b"".join([line + _LINE_END for line in (first, *kept, b"")])
+
+
+def fit(raw: bytes, head: Head, method: str) -> bytes:
+    """A head as the full lane may see it: to aiohttp what follows an upgrade is no body, but another protocol.
+
+    So it is for CONNECT, which asks for a tunnel that we are not (RFC 9110, section 9.3.6).
+    Raises RequestRefused(400, "bad_upgrade" | "bad_method").
+    """
+    if method == "CONNECT":
+        raise RequestRefused(400, "bad_method")
+    if "upgrade" not in head.fields or not (head.chunked or head.length):
+        return raw
+    if method == "GET" and "websocket" in head.fields["upgrade"].lower():
+        raise RequestRefused(400, "bad_upgrade")
+    return without(raw, b"upgrade")

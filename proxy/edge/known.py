@@ -114,14 +114,14 @@ class Known:
                 return None
         if way.transform is not None and way.transform.may_change(facts, way.organization, session):
             return None
-        connection = way.pool.lend(client, retryable=plan.is_retryable)
+        owner = plan.rules.owner(client.ownership, session, facts.client_address)
+        connection = way.pool.lend(owner, retryable=plan.is_retryable)
         if connection is None:
             return None
         passing = plan.passed = plan.rules.judge(facts, way.organization, session, plan.credentials, plan.passed)
         if passing is None:
             connection.give_back()
             return None
-        client.uses(way.pool)
         exchange = FastExchange(client, plan, passing, connection, started)
         try:
             exchange.begin(body)

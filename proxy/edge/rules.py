@@ -15,7 +15,7 @@ from proxy.errors import RequestRefused, UpstreamError
 from proxy.gateway.handler import Gateway
 from proxy.gateway.headers import UpstreamHeaders, lines_of
 from proxy.gateway.judgement import Passing
-from proxy.gateway.upstream import UpstreamConnection
+from proxy.gateway.upstream import Owner, UpstreamConnection
 from proxy.model.organization import Organization
 from proxy.model.principal import Principal
 from proxy.model.request import RequestKind
@@ -36,14 +36,11 @@ _FORWARDING = ("forwarded", "x-forwarded-for", "x-forwarded-proto", "x-forwarded
 class Pool(Protocol):
     """What the fast lane wants of an upstream's connections."""
 
-    def lend(self, owner: object | None = None, *, retryable: bool = False) -> UpstreamConnection | None:
+    def lend(self, owner: Owner | None = None, *, retryable: bool = False) -> UpstreamConnection | None:
         """An idle connection at once, or None."""
 
     def went(self, connection: UpstreamConnection, error: UpstreamError | None) -> None:
         """How it went there, up to the answer's head."""
-
-    def release(self, owner: object) -> None:
-        """The client's connection ended."""
 
 
 class Way:
@@ -124,6 +121,7 @@ class Rules:
     def __init__(self, gateway: Gateway, bounds: Bounds) -> None:
         self.gateway = gateway
         self.trusts = bool(gateway.trusted)
+        self.owner = gateway.forwarder.owning.owner
         self.key_of = gateway.sessions.key
         self.copy_of = gateway.sessions.copy
         self.judge: Callable[..., Passing | None] = gateway.judge.judge_at_once
@@ -174,6 +172,8 @@ class Rules:
             if gateway.encoded_slashes and not organization.allow_encoded_slash:
                 judge_target(text, allow_encoded_slash=False, method=method)
         except RequestRefused:
+            return None
+        if organization.is_administration:
             return None
         # A POST is what may carry a token; whether this request is one, the full lane looks.
         if may_be_sign_in(organization, "POST", path, text):

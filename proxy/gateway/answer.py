@@ -80,6 +80,14 @@ class Answers:
             sign_in=self._sign_in(organization, _embedding_page(request, facts) or f"{organization.path}/"),
         )
 
+    def outside_administration(
+        self, request: web.Request, facts: RequestFacts, organization: Organization
+    ) -> web.Response:
+        """302 from the root of the administrators' own host to their pages; 404 for any other path of it."""
+        if facts.path != "/" or facts.method not in {"GET", "HEAD"}:
+            return self.not_found(request, facts)
+        return web.Response(status=302, headers={**_NO_STORE, "Location": f"{self._table.mount(organization)}/admin/"})
+
     def challenge(
         self, request: web.Request, facts: RequestFacts, organization: Organization, decision: Challenge
     ) -> web.Response:

@@ -18,6 +18,7 @@ from aiohttp.streams import StreamReader
 
 from proxy.errors import RequestRefused, UpstreamError
 from proxy.gateway.sockets import address_of, hang_up, has_unread, reset
+from proxy.gateway.upstream import Ownership
 from proxy.model.decision import Decision
 from proxy.model.organization import Organization
 from proxy.model.request import RequestFacts
@@ -41,18 +42,14 @@ _TOO_LATE = b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Lengt
 _TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 
 
-class Releases(Protocol):
-    """A pool that may keep an upstream connection pinned to a client connection."""
-
-    def release(self, owner: object) -> None:
-        """The client connection has gone."""
-
-
 class Front(Protocol):
     """Who stands before a connection, gives it one request at a time and must know when the next may come."""
 
     def answered(self, *, keep_alive: bool) -> None:
         """The answer is out; without `keep_alive` the connection closes behind it."""
+
+    def continued(self) -> None:
+        """The client was told to send the body that it holds back."""
 
     def switched(self) -> None:
         """Every byte of the client is wanted raw from here on."""
@@ -76,18 +73,21 @@ class Foregone:
 class Connection(web.RequestHandler):
     """A client connection. `draining`: an answer whose head is not out yet says that it is the last.
 
-    `owner`: whose upstream connections are that NTLM binds to one client. `front`: who stands before it, if anybody;
-    `foregone`: what the next request has met before it came here.
+    `ownership`: for whom its requests go upstream. `front`: who stands before it, if anybody; `foregone`: what the next
+    request has met before it came here. `payload`: the body of the request that was last begun; `broken`: why the last
+    body will not become whole; `on_broken`: who must know immediately.
     """
 
     def __init__(self, manager: web.Server, **settings: Any) -> None:
         super().__init__(manager, **settings)
         self.draining = False
-        self.owner: object = self
+        self.ownership = Ownership()
         self.front: Front | None = None
         self.foregone: Foregone | None = None
         self._losses: dict[object, Callable[[], object]] = {}
-        self._pools: set[Releases] = set()
+        self.payload: StreamReader | None = None
+        self.broken: RequestRefused | None = None
+        self.on_broken: Callable[[], object] | None = None
         self._head_timer: asyncio.TimerHandle | None = None
         self._head_size = 0
         self._quiet_since = 0.0
@@ -106,9 +106,19 @@ class Connection(web.RequestHandler):
 
         return forget
 
-    def release_at_end(self, pool: Releases) -> None:
-        """Let `pool` know when this connection is gone."""
-        self._pools.add(pool)
+    def break_body(self, refused: RequestRefused) -> None:
+        """End the body of the last request: whoever reads it, or will, gets `refused`. aiohttp leaves readers waiting.
+
+        Nothing can follow: the answer is the connection's last.
+        """
+        self.broken = refused
+        # A request that is read waits among the messages until its handler's turn comes.
+        payload = self._messages[-1][1] if self._messages else self.payload
+        if payload is not None:
+            payload.set_exception(refused)
+            payload.feed_eof()  # what nobody reads is not waited for
+        if self.on_broken is not None:
+            self.on_broken()
 
     def abort(self) -> None:
         """Cut the connection so that the client sees a reset, not an end that looks orderly."""
@@ -179,9 +189,7 @@ class Connection(web.RequestHandler):
         losses, self._losses = self._losses, {}
         for callback in losses.values():
             callback()
-        for pool in self._pools:
-            pool.release(self.owner)
-        self._pools.clear()
+        self.ownership.change(None)
 
     def _head_is_there(self) -> None:
         self._head_size = 0
@@ -203,7 +211,7 @@ class Connection(web.RequestHandler):
     ) -> tuple[web.StreamResponse, bool]:
         """Send what is left of an answer."""
         # A head that is out has promised what it has promised: another request may be on its way already.
-        if self.draining and not request.writer.output_size:
+        if (self.draining or self.broken) and not request.writer.output_size:
             resp.force_close()
         try:
             return await super().finish_response(request, resp, start_time)
@@ -304,4 +312,6 @@ class GatewayServer(web.Server):
         writer: AbstractStreamWriter,
         task: "asyncio.Task[None]",
     ) -> web.Request:
+        if isinstance(protocol, Connection):
+            protocol.payload = payload
         return web.Request(message, payload, protocol, writer, task, self._loop)

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 import structlog
 from aiohttp import web
 
-from proxy.errors import RequestRefused, UpstreamError
+from proxy.errors import RequestRefused, UpstreamBusy, UpstreamError
 from proxy.gateway.framing import Framings, with_strict_transport
 from proxy.gateway.headers import RawHeaders, UpstreamHeaders, from_upstream
 from proxy.gateway.judgement import Credentials
+from proxy.gateway.owning import Owning
 from proxy.gateway.ports import AnswerChange, AnswerTransform, RequestChange
 from proxy.gateway.relay import Outgoing, changed_head, relay, relay_changed
 from proxy.gateway.streams import Cut, OnCut, OpenStreams
@@ -55,7 +56,8 @@ class Passage:
 class Forwarder:
     """Forwards to the upstream of each organization.
 
-    `pools` and `headers`: by organization's name. `hsts`: see `framing.with_strict_transport`. `transform`: what
+    `pools` and `headers`: by organization's name. `owning`: for whom each request is. `hsts`:
+    see `framing.with_strict_transport`. `transform`: what
     changes answers.
     """
 
@@ -64,6 +66,7 @@ class Forwarder:
         organizations: Sequence[Organization],
         pools: Mapping[str, Upstream],
         streams: OpenStreams,
+        owning: Owning,
         *,
         hsts: int | None = None,
         transform: AnswerTransform | None = None,
@@ -74,6 +77,7 @@ class Forwarder:
         }
         self.pools = pools
         self.streams = streams
+        self.owning = owning
         self.hsts = hsts
         self.framings = Framings(hsts)
         self.transform = transform
@@ -90,7 +94,6 @@ class Forwarder:
         request = passage.request
         connection = connection_of(request)
         pool = self.pools[passage.organization.name]
-        connection.release_at_end(pool)
         task = asyncio.current_task()
         if task is None:
             raise RuntimeError("forward runs in a task")
@@ -99,7 +102,7 @@ class Forwarder:
         asked = self._change(passage)
         try:
             upstream_request = self._upstream_request(passage, asked)
-            response = await pool.send(upstream_request, _body(passage), owner=connection.owner)
+            response = await self._send(passage, pool, upstream_request)
             if response.upgraded is not None:
                 return await self._tunnel(passage, response, response.upgraded)
             change = asked.answer(response.status, response.headers) if asked else None
@@ -112,6 +115,24 @@ class Forwarder:
                 response.close()
                 # aiohttp reads what is left of the body itself; two readers at once it does not allow.
                 await response.source_released()
+
+    async def _send(self, passage: Passage, pool: Upstream, request: UpstreamRequest) -> UpstreamResponse:
+        connection, credentials = connection_of(passage.request), passage.credentials
+        owner = self.owning.owner(
+            connection.ownership, passage.session, passage.facts.client_address, credentials.bearer
+        )
+        task = asyncio.current_task()
+        # Whoever waits for a connection does not read the body, and would not learn that it broke.
+        connection.on_broken = task.cancel if task is not None else None
+        try:
+            return await pool.send(request, _body(passage), owner=owner)
+        except asyncio.CancelledError:
+            if connection.broken is None or connection.transport is None or task is None:
+                raise
+            task.uncancel()
+            raise connection.broken from None
+        finally:
+            connection.on_broken = None
 
     def _change(self, passage: Passage) -> RequestChange | None:
         transform, facts, organization = self.transform, passage.facts, passage.organization
@@ -156,6 +177,8 @@ class Forwarder:
             and "Upgrade" not in request.headers
             and response.request_sent,
         )
+        if is_stream and not response.leave_slot():
+            raise UpstreamBusy("too many event streams are open")
         forget = self._watch(passage, response) if is_stream else _nothing
         out = Outgoing(request)
         try:

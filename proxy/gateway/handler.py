@@ -14,6 +14,7 @@ from proxy.gateway.connection import Foregone
 from proxy.gateway.forward import Forwarder, Passage
 from proxy.gateway.judgement import Judge, Judged, credentials_of
 from proxy.gateway.late_forms import LateForms
+from proxy.gateway.owning import Owning
 from proxy.gateway.ports import (
     AnswerTransform,
     BearerLookup,
@@ -74,7 +75,8 @@ class _Line:
 class Gateway:
     """Every request of the listener under one configuration.
 
-    `pools`: upstream connections by organization's name. `endpoints`: our own, by the path below the prefix.
+    `pools`: upstream connections by organization's name. `endpoints`: our own, by the path below the prefix; a key that
+    ends in `/` takes every path with one more segment that has no endpoint of its own.
     `sign_in_hosts`: they take providers' answers for all organizations. `sign_in_at_root`: what WS-Federation has at
     organizations' own roots. `guarded`: endpoints for those who are signed in, by the first part of the path below the
     prefix; a request to one is judged as one to the application is. `transform`: what changes answers. What is public
@@ -115,6 +117,7 @@ class Gateway:
         self._answers = Answers(pages, self.table, challenge_address)
         self._forms = LateForms(forms, self._answers) if forms else None
         self.organizations = organizations
+        self._administration = next((each for each in organizations if each.is_administration), None)
         self.judge = Judge(
             sessions=sessions,
             bearer=bearer,
@@ -125,7 +128,8 @@ class Gateway:
             refresh=refresh,
         )
         self.sessions = sessions
-        self.forwarder = Forwarder(organizations, pools, streams, hsts=self.hsts, transform=transform)
+        owning = Owning(sessions.watch, listen.trusted_proxies)
+        self.forwarder = Forwarder(organizations, pools, streams, owning, hsts=self.hsts, transform=transform)
         self.metrics = metrics
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -145,6 +149,10 @@ class Gateway:
             answer = self._answers.refused(request, refused)
             status = answer.status
         except ClientGone:
+            answer = Written(_CLIENT_GONE, keep_alive=False)
+        except ConnectionError:
+            if connection_of(request).transport is not None:
+                raise  # not the client's, whose body an endpoint was reading
             answer = Written(_CLIENT_GONE, keep_alive=False)
         finally:
             self._log(request, line, status)
@@ -187,6 +195,10 @@ class Gateway:
         if ours:
             return await self._own(request, facts, organization, ours[1], line)
 
+        if known.is_administration:
+            line.decision, line.reason = "own", "root"
+            return self._answers.outside_administration(request, facts, known)
+
         body = None
         if self._sign_in_at_root is not None and may_be_sign_in(known, facts.method, path, target):
             found = await self._sign_in_at_root(request, facts, known)
@@ -218,13 +230,16 @@ class Gateway:
         self, request: web.Request, facts: RequestFacts, organization: Organization | None, name: str, line: _Line
     ) -> web.StreamResponse:
         """One of our own endpoints. It runs to its end even if the client goes."""
-        if organization is not None and (guarded := self._guarded.get(name.partition("/")[0])) is not None:
+        guarded = self._guards(name, organization)
+        if organization is not None and guarded is not None:
             return await self._behind_sign_in(request, facts, organization, guarded, line)
-        endpoint = self._endpoints.get(name)
-        if endpoint is None or (organization is None and name not in _WITHOUT_ORGANIZATION):
+        head, _, rest = name.partition("/")
+        key = name if name in self._endpoints or not rest or "/" in rest else f"{head}/"
+        endpoint = self._endpoints.get(key)
+        if endpoint is None or (organization is None and head not in _WITHOUT_ORGANIZATION):
             line.decision, line.reason = "refuse", "not_found"
             return self._answers.not_found(request, facts)
-        line.decision, line.reason = "own", name
+        line.decision, line.reason = "own", key.removesuffix("/")
         continue_if_expected(request)
         try:
             return await endpoint(request, facts, organization)
@@ -232,6 +247,15 @@ class Gateway:
             log.warning("store_unreachable", endpoint=name, error=str(error))
             line.reason = Reason.STORE_UNREACHABLE
             return self._answers.store_unreachable(request, facts)
+
+    def _guards(self, name: str, organization: Organization | None) -> GuardedEndpoint | None:
+        """Return the endpoint that asks for a session, if this one does and is served at this organization.
+
+        Administrators' pages are at their own host only, where there is one.
+        """
+        if organization is None or self._administration not in (None, organization):
+            return None
+        return self._guarded.get(name.partition("/")[0])
 
     async def _behind_sign_in(
         self,

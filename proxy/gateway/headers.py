@@ -130,7 +130,7 @@ class UpstreamHeaders:
     def identity(self, principal: Principal) -> tuple[list[RawHeader], tuple[str, ...]]:
         """Whose request it is, and the names of headers left out."""
         wanted: list[tuple[str, Sequence[str]]] = [
-            ("X-Forwarded-User", (principal.upn or principal.name,)),
+            ("X-Forwarded-User", (principal.upn or principal.subject or "",)),
             ("X-Forwarded-Email", (principal.email or "",)),
             ("X-Forwarded-Groups", principal.groups),
         ]

@@ -258,7 +258,8 @@ class Judge:
         self._audit.record(
             AuditEvent.REFUSED,
             organization=organization.name,
-            principal=_name_of(session) if session else "",
+            principal=session.principal.user if session else "",
+            display_name=session.principal.display_name if session else None,
             reason=decision.reason,
             client_address=facts.client_address,
             method=facts.method,
@@ -307,8 +308,9 @@ class Judge:
             self._audit.record(
                 AuditEvent.BINDING_BROKEN if broken else AuditEvent.SESSION_EXPIRED,
                 organization=session.organization,
-                principal=_name_of(session),
+                principal=session.principal.user,
                 reason=ended.reason,
+                display_name=session.principal.display_name,
                 client_address=client_address,
                 session=session.reference.id_hash,
                 limit_at=None if broken else ended.at,
@@ -320,10 +322,6 @@ class Judge:
 def _over(reason: EndReason, reference: SessionReference | None) -> SessionReference | None:
     """The session that is over, if its cookie came from its own browser."""
     return None if reason is EndReason.BINDING_BROKEN else reference
-
-
-def _name_of(session: Session) -> str:
-    return session.principal.upn or session.principal.name
 
 
 def _is_unsure(decision: Decision, standing: Standing, session: Session) -> bool:

@@ -10,6 +10,7 @@ from proxy.errors import ClaimsProxyError
 from proxy.gateway.connection import Connection
 
 CLIENT_IDLE_SECONDS = 120.0
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 class ClientGone(ClaimsProxyError):
@@ -65,8 +66,11 @@ def is_http_11(request: web.Request) -> bool:
 
 def continue_if_expected(request: web.Request) -> None:
     """Answer `Expect: 100-continue` now that the body is wanted (RFC 9110, section 10.1.1)."""
-    if expects_continue(request) and request.transport is not None:
-        request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+    connection = connection_of(request)
+    if expects_continue(request) and connection.transport is not None:
+        connection.transport.write(CONTINUE)
+        if connection.front is not None:
+            connection.front.continued()
 
 
 def expects_continue(request: web.Request) -> bool:

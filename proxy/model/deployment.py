@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network
 from typing import TypeAlias
 
+from proxy.errors import Fault
 from proxy.model.binding import BindingSettings
 from proxy.model.organization import AccessRule, Organization
 from proxy.model.provider import IdentityProvider, SecretText
@@ -94,6 +95,8 @@ class Deployment:
     every file whose text stands in for a value of it; not part of what is configured. `settings_live`: administrators
     change settings while it runs, and the store keeps them. `administrators`: whoever meets one of these rules.
     `stated`: the settings of all organizations that the YAML writes out, by their attributes.
+    `warnings`: what works in this configuration, but misleads its reader; `check` prints them.
+    `administration`: the administrators' own host, None where admin pages are on the hosts of organizations.
     """
 
     listen: Listen
@@ -116,7 +119,21 @@ class Deployment:
     files: tuple[str, ...] = field(default=(), compare=False)
     settings_live: bool = False
     administrators: tuple[AccessRule, ...] = ()
+    administration: Organization | None = None
     stated: frozenset[str] = field(default=frozenset(), compare=False)
+    warnings: tuple[Fault, ...] = field(default=(), compare=False)
+
+    @property
+    def sites(self) -> tuple[Organization, ...]:
+        """Everything that users sign in to: the organizations, then the administrators' own host."""
+        return self.organizations if self.administration is None else (*self.organizations, self.administration)
+
+    def origin(self, host: str) -> str:
+        """Return where browsers find a host, as far as is configured: behind another proxy its port is not ours."""
+        listen, secure = self.listen, self.listen.tls is not None or bool(self.listen.trusted_proxies)
+        behind = listen.tls is None and bool(listen.trusted_proxies)
+        scheme, usual = ("https", 443) if secure else ("http", 80)
+        return f"{scheme}://{host}" if behind or listen.port == usual else f"{scheme}://{host}:{listen.port}"
 
     def provider(self, name: str) -> IdentityProvider:
         """The identity provider of that name. Raises KeyError for a name the configuration does not have."""

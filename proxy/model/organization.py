@@ -2,10 +2,15 @@
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Final
 
+from proxy.model.bearer import BearerSettings
 from proxy.model.session import ClientKind
 from proxy.model.settings import ServerSettings, SystemSettings
 from proxy.model.time import Seconds
+
+ADMINISTRATION: Final = "administration"
+"""Name of the administrators' own host in sessions, logs and metrics; no organization has it beside that host."""
 
 
 class OrganizationKind(StrEnum):
@@ -24,15 +29,20 @@ class SameSite(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AccessRule:
-    """One rule a principal must meet. `values`: any one of them suffices; empty: the claim must merely be there.
+    """One rule that a principal must meet. An organization's rules must all hold.
 
-    `claim` is a claim type, or `group`, `role`, `upn`, `email` for the principal's own lists. An organization's rules
-    must all hold. `paths`: path prefixes the rule is for; empty: every path.
+    Attributes:
+        claim: A claim type, or `group`, `role`, `upn`, `email` for the principal's own lists.
+        values: Any one of them suffices; empty: the claim must be there. `*@contoso.com` stands for every UPN or
+            address of that domain, and only for `upn` and `email`.
+        paths: Path prefixes the rule is for; empty: every path.
+        provider: Name of the identity provider whose principals can meet the rule; nobody else's can.
     """
 
     claim: str
     values: tuple[str, ...] = ()
     paths: tuple[str, ...] = ()
+    provider: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +106,8 @@ class Organization:
     `upstream_sign_in`: the application runs WS-Federation itself at its root. `publishes_metadata`: our federation
     metadata also stand where AD FS looks for CRM's. `has_sign_in_at_root`: WS-Federation may come to its root, ours or
     the application's. `stated`: the settings that the YAML writes out, by their attributes. `inject`: where the page's
-    script goes.
+    script goes. `bearer`: which bearer tokens are accepted. `is_administration`: the administrators' own host; it has
+    no upstream, and only our endpoints.
     """
 
     name: str
@@ -129,6 +140,8 @@ class Organization:
     has_sign_in_at_root: bool = False
     stated: frozenset[str] = field(default=frozenset(), compare=False)
     inject: ScriptPlacement = ScriptPlacement.NONE
+    bearer: BearerSettings = field(default_factory=BearerSettings)
+    is_administration: bool = False
 
     @property
     def cookie_suffix(self) -> str:

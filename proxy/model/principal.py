@@ -15,10 +15,17 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who a token speaks of.
+    """The person or program that a token is about. A multi-valued claim is several `Claim`s in the token's order.
 
-    `key` is the meaning of «the same user»: provider name + primary SID, else UPN casefolded, else `sub` (pairwise at
-    AD FS). Multi-valued claims stand as several `Claim`s in the token's order.
+    Attributes:
+        key: The meaning of "the same user": provider name + primary SID, else UPN with its ASCII letters folded, else
+            `sub` (pairwise at AD FS).
+        name: Display name. People choose it at some providers, so it identifies nobody: show it, never compare it.
+        upn: User principal name.
+        email: Address that the provider vouches for.
+        provider: Name of the identity provider that issued the token. A rule applies to principals of its own provider
+            only.
+        subject: The provider's `sub`, or SAML's NameID.
     """
 
     key: str
@@ -28,6 +35,18 @@ class Principal:
     groups: tuple[str, ...] = ()
     roles: tuple[str, ...] = ()
     claims: tuple[Claim, ...] = ()
+    provider: str = ""
+    subject: str | None = None
+
+    @property
+    def user(self) -> str:
+        """The UPN, else `sub`, else the primary SID: the name of the person in audit events, lists and commands."""
+        return self.upn or self.subject or self.key.rpartition("|")[2]
+
+    @property
+    def display_name(self) -> str | None:
+        """The display name where it says more than `user` does; only to be shown beside `user`."""
+        return self.name if self.name != self.user else None
 
     def values(self, claim_type: str) -> tuple[str, ...]:
         """All values of one claim type, in the token's order."""

@@ -69,6 +69,9 @@ class SecretText(str):
         return "SecretText(…)"
 
 
+SIGNATURE_ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
+"""Signature algorithms that a provider may use; `none` and HMAC are never among them."""
+
 OFFLINE_ACCESS = "offline_access"
 """The scope that asks for a refresh token (OpenID Connect Core, section 11)."""
 
@@ -89,7 +92,9 @@ class IdentityProvider:
     method asked for where credentials are owed; `wreply`: sent in place of our own address; `decryption_keys`: PEM
     files of private keys, each with its certificate if that is to be published; `allow_sha1`: rsa-sha1 signatures too.
     `sign_in_host`: `auth.contoso.com[:port]`, the one host that takes the provider's answers for all organizations.
-    `refresh`: renew sessions with refresh tokens where custom session timeouts are off.
+    `refresh`: renew sessions with refresh tokens where custom session timeouts are off. `trust_unverified_email`: an
+    address counts where an OpenID provider other than AD FS does not state `email_verified`; None: not decided.
+    `id_token_algorithms`: those that the provider signs id tokens and logout tokens for this client with; empty: RS256.
     """
 
     name: str
@@ -115,6 +120,8 @@ class IdentityProvider:
     allow_sha1: bool = False
     sign_in_host: str | None = None
     refresh: bool = False
+    id_token_algorithms: tuple[str, ...] = ()
+    trust_unverified_email: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,3 +145,19 @@ class ProviderMetadata:
     revocation_endpoint: str | None = None
     offers_offline_access: bool = False
     id_token_signing_algs: tuple[str, ...] = ("RS256",)
+
+    def vouches_for_addresses(self, settings: IdentityProvider) -> bool:
+        """Return True if e-mail addresses count although the provider does not state that they are verified.
+
+        AD FS takes them from the directory and never states it.
+        """
+        return self.access_token_issuer is not None or settings.trust_unverified_email is True
+
+    def id_token_algorithms(self, settings: IdentityProvider) -> tuple[str, ...]:
+        """Return the algorithms that id tokens and logout tokens for this client may have.
+
+        Discovery lists those of all clients. Which one a client gets is its `id_token_signed_response_alg`, by default
+        RS256 (OpenID Connect Core, section 3.1.3.7, step 7). A provider that does not offer RS256 may use any it lists.
+        """
+        listed = self.id_token_signing_algs
+        return settings.id_token_algorithms or (("RS256",) if "RS256" in listed else listed)

@@ -147,3 +147,16 @@ class CannotTell:
 
 
 SessionLookup: TypeAlias = Live | Ended | NoSession | BearerRefused | CannotTell
+
+
+class Vouched(StrEnum):
+    """Who vouches for the name in a provider's sign-out, and so for how long it is remembered."""
+
+    SIGNED = "signed"
+    """The provider's signature: remembered in any case."""
+
+    UNSIGNED = "unsigned"
+    """Nobody: remembered if a session has the name, else briefly and apart, as it may have overtaken a sign-in."""
+
+    SUSPECT = "suspect"
+    """Nobody, and its sender has sent many names that no session has: remembered only if a session has the name."""

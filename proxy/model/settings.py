@@ -5,6 +5,7 @@ Names are Microsoft's: SetAdvancedSettings' server settings and the Organization
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Final
 
 from proxy.model.session import ClientKind
 from proxy.model.time import Minutes, Seconds
@@ -102,3 +103,15 @@ class TimeRules:
     sign_out_owes_credentials: bool = False
     binds_to_browser: bool = False
     findings: tuple[Finding, ...] = field(default=())
+
+
+ADMINISTRATION_RULES: Final = TimeRules(
+    session_length=60 * 60.0,
+    session_reminder=10 * 60.0,
+    inactivity=15 * 60.0,
+    inactivity_reminder=2 * 60.0,
+    exempt_kinds=frozenset(),
+    sign_out_owes_credentials=True,
+    binds_to_browser=True,
+)
+"""Rules of the administrators' own host: 60 minutes, 15 of inactivity, then credentials, and one browser only."""

@@ -1,9 +1,9 @@
 """Audit events: what an auditor asks for, one line each, with names and fields that stay.
 
 `docs/audit.md` says what each event and field means, `docs/audit.schema.json` says it to programs. Every event has
-`at`, `event`, `audit` (the schema's version), `organization`, `principal` (UPN, else name), `reason`, `client_address`
-and `reference` (what the person was shown and the log's lines carry); a text that does not apply is empty. Further
-facts by name. No event carries a token, a code or a cookie.
+`at`, `event`, `audit` (the schema's version), `organization`, `principal` (`Principal.user`), `reason`,
+`client_address` and `reference` (what the person was shown and the log's lines carry); a text that does not apply is
+empty. Further facts by name. No event carries a token, a code or a cookie.
 """
 
 from collections.abc import Callable
@@ -12,8 +12,8 @@ from typing import TypeAlias
 
 import structlog
 
-from proxy.observability import logs
 from proxy.observability.audit_file import AuditFile, Facts, to_log
+from proxy.observability.redaction import redact
 
 SCHEMA_VERSION = 1
 
@@ -76,7 +76,7 @@ class Audit:
         if self._file is None:
             to_log([line])
         else:
-            logs.redact(None, "info", line)
+            redact(None, "info", line)
             self._file.write(line)
         if self._on_event is not None:
             self._on_event(known, organization, str(reason))

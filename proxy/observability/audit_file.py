@@ -21,6 +21,7 @@ import structlog
 
 from proxy.errors import CannotStart
 from proxy.model.time import Seconds
+from proxy.observability.escaping import escape_json
 
 Facts: TypeAlias = dict[str, str | float | None]
 
@@ -173,8 +174,7 @@ class _Trouble:
 
 def as_line(event: Mapping[str, object]) -> bytes:
     """An event as one line of JSON, UTF-8."""
-    # A lone surrogate becomes its JSON escape.
-    return json.dumps(event, ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n"
+    return escape_json(json.dumps(event, ensure_ascii=False)).encode() + b"\n"
 
 
 def to_log(events: list[Facts]) -> None:

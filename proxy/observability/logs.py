@@ -1,43 +1,15 @@
-"""Structured logs: readable on a terminal, JSON lines elsewhere. The one place where secrets are redacted."""
+"""Structured logs: readable on a terminal, JSON lines elsewhere. Every line passes `redaction`."""
 
 import logging
-import re
 import sys
-from collections.abc import MutableMapping
 from typing import Any, TextIO
 
 import structlog
 
-REDACTED = "[redacted]"
+from proxy.observability.escaping import escape_fields, escape_json
+from proxy.observability.redaction import redact
 
-# Names are matched as whole words of a snake_case or kebab-case key: `code` hides, `status_code` is `code` too, so the
-# few harmless names that contain such a word are listed beside it.
-_SECRET_WORDS = frozenset(
-    {
-        "authorization",
-        "assertion",
-        "code",
-        "cookie",
-        "cookies",
-        "password",
-        "secret",
-        "secrets",
-        "state",
-        "token",
-        "tokens",
-        "verifier",
-        "wresult",
-    }
-)
-_HARMLESS_KEYS = frozenset({"status_code", "token_end", "token_lifetime", "error_code", "state_store"})
-_WORD = re.compile(r"[a-z]+")
-
-# Three base64url parts with a JSON head are a JWT, five a JWE, wherever they stand.
-_JWT = re.compile(r"eyJ[A-Za-z0-9_-]{5,}(?:\.[A-Za-z0-9_-]*){1,4}")
-_BEARER = re.compile(r"(?i)\b(bearer|basic|negotiate|ntlm) +[A-Za-z0-9._~+/=-]{8,}")
-_OUR_COOKIE = re.compile(r"((?:__Host-)?claims-[a-z0-9-]+)=[^;\s\"']+")
-_PARAMETER = re.compile(r"(?i)\b(code|state|id_token|id_token_hint|access_token|refresh_token|wresult|wctx)=[^&\s\"']+")
-
+_log = structlog.get_logger("app")
 
 _PROCESSORS: list[structlog.typing.Processor] = []
 _SINK: TextIO | None = None
@@ -56,38 +28,45 @@ def _not_below(threshold: int) -> structlog.typing.Processor:
     return drop
 
 
-def redact(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """A structlog processor: hides values of secret names, and tokens wherever they stand in a text."""
-    for key, value in event.items():
-        if key not in _HARMLESS_KEYS and not _SECRET_WORDS.isdisjoint(_WORD.findall(key.lower())):
-            event[key] = REDACTED
-        elif isinstance(value, str):
-            event[key] = redact_text(value)
-    return event
+def _escape_line(_logger: object, _method: str, line: Any) -> str:  # the annotation of every processor
+    return escape_json(line)
 
 
-def redact_text(text: str) -> str:
-    """The text without tokens, credentials, our cookies' values and the parameters that carry them."""
-    if "=" not in text and "eyJ" not in text and " " not in text:
-        return text
-    text = _JWT.sub(REDACTED, text)
-    text = _BEARER.sub(rf"\1 {REDACTED}", text)
-    text = _OUR_COOKIE.sub(rf"\1={REDACTED}", text)
-    return _PARAMETER.sub(rf"\1={REDACTED}", text)
+class _Handler(logging.StreamHandler[TextIO]):
+    """Writes records of libraries."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the base class names it
+        """Log that a record could not be formatted; the base class would print its arguments, unredacted."""
+        _log.warning("log_record_failed", logger=record.name, exc_info=True)
 
 
-def configure(*, level: str = "info", log_format: str = "auto", stream: TextIO | None = None) -> None:
+def configure_command() -> None:
+    """Set up logging for a command: readable, on standard error, because standard output carries its result.
+
+    A command that serves then calls `configure`.
+    """
+    configure(log_format="console", stream=sys.stderr, lasting=False)
+
+
+def configure(
+    *, level: str = "info", log_format: str = "auto", stream: TextIO | None = None, lasting: bool = True
+) -> None:
     """Set up structlog and the standard library's logging, which libraries use, to write the same lines.
 
     `log_format`: `console`, `json`, or `auto`: console when the stream is a terminal. The stream is standard output
-    by default. Called again it changes level and format of loggers that are in use already, but not their stream.
+    by default. Called again it changes level and format of loggers that are in use already, but not their stream,
+    unless it was not `lasting`.
     """
     out = stream or sys.stdout
     console = log_format == "console" or (log_format == "auto" and out.isatty())
-    renderer: structlog.typing.Processor = (
-        structlog.dev.ConsoleRenderer(colors=out.isatty())
+    rendering: tuple[structlog.typing.Processor, ...] = (
+        # Its own formatter of tracebacks would print the values of variables.
+        (
+            escape_fields,
+            structlog.dev.ConsoleRenderer(colors=out.isatty(), exception_formatter=structlog.dev.plain_traceback),
+        )
         if console
-        else structlog.processors.JSONRenderer(ensure_ascii=False)
+        else (structlog.processors.JSONRenderer(ensure_ascii=False), _escape_line)
     )
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -95,10 +74,8 @@ def configure(*, level: str = "info", log_format: str = "auto", stream: TextIO |
         # An audit event brings the instant it was recorded at.
         structlog.processors.MaybeTimeStamper(fmt="iso", utc=True, key="at"),
     ]
-    # A traceback is text like any other and is redacted after it was made.
-    finish: list[structlog.typing.Processor] = [redact, renderer]
-    if not console:
-        finish.insert(0, structlog.processors.format_exc_info)
+    # A traceback becomes text, without the values of variables, and is then redacted like any other text.
+    finish: list[structlog.typing.Processor] = [structlog.processors.format_exc_info, redact, *rendering]
     threshold = logging.getLevelNamesMapping()[level.upper()]
     # Loggers keep this very list once they are used.
     _PROCESSORS[:] = [_not_below(threshold), *shared, *finish]
@@ -106,9 +83,9 @@ def configure(*, level: str = "info", log_format: str = "auto", stream: TextIO |
         processors=_PROCESSORS,
         wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG),
         logger_factory=structlog.WriteLoggerFactory(file=out),
-        cache_logger_on_first_use=True,
+        cache_logger_on_first_use=lasting,
     )
-    handler = logging.StreamHandler(out)
+    handler = _Handler(out)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
@@ -130,6 +107,4 @@ def drops_info() -> bool:
 
 def json_sink() -> TextIO | None:
     """Where JSON lines of level info go; None where lines take another form, or where there are none."""
-    if _SINK is None or not _PROCESSORS or not isinstance(_PROCESSORS[-1], structlog.processors.JSONRenderer):
-        return None
     return _SINK if structlog.get_config()["processors"] is _PROCESSORS else None

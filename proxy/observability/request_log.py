@@ -13,6 +13,8 @@ from typing import TypeAlias
 import structlog
 
 from proxy.observability import logs
+from proxy.observability.escaping import escape_json
+from proxy.observability.redaction import redact_text
 from proxy.pages.reference import make_references
 
 log = structlog.get_logger("gateway")
@@ -100,7 +102,7 @@ def render(lines: list[Line]) -> str:
         ended, reason, organization, kind, method, path, status, duration, upstream = line
         quoted = texts.get(path)
         if quoted is None:
-            quoted = texts[path] = json.dumps(logs.redact_text(path), ensure_ascii=False)
+            quoted = texts[path] = escape_json(json.dumps(redact_text(path), ensure_ascii=False))
         milliseconds, upstream_ms = round(duration * 1000, 1), round(upstream * 1000, 1)
         rendered.append(
             f'{{"decision": "forward", "reason": "{reason}", "organization": "{organization}", "kind": "{kind}", '

@@ -12,6 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from proxy.model.held_form import TOKEN_FIELD
 from proxy.pages.reference import REFERENCE, make_reference
 from proxy.pages.texts import CATALOGUES, ENGLISH, Page
+from proxy.printable import printable
 
 __all__ = ["Page", "Pages", "origin_of"]
 
@@ -77,6 +78,7 @@ class Pages:
         token: str | None = None,
         discard: str | None = None,
         details: str | None = None,
+        lines: Sequence[str] = (),
         action: str | None = None,
         organization: str | None = None,
         name: str | None = None,
@@ -89,8 +91,9 @@ class Pages:
         out.
         `form_action`: URLs or origins that the answer to that POST may redirect to, such as the provider's end-session
         endpoint; Chromium holds redirects after a POST to `form-action` too. `framed_by`: origins beside our own that
-        may frame a page meant for frames. `organization` (a friendly name), `name` (who is signed in) and `details`
-        are shown. `headers` come last and win. Raises ValueError for a `form_action` or `framed_by` that has no origin.
+        may frame a page meant for frames. `organization` (a friendly name),
+        `name` (who is signed in), `details` and `lines` (a list) are shown. `headers` come last and win. Raises
+        ValueError for a `form_action` or `framed_by` that has no origin.
         """
         body = self._template.render(
             language=self._catalogue.language,
@@ -108,10 +111,11 @@ class Pages:
             token=token,
             token_field=TOKEN_FIELD,
             discard=_local(discard),
-            details=details,
+            details=details and printable(details),
+            lines=lines,
             action=_local(action),
             organization=organization,
-            name=name,
+            name=name and printable(name),
             reference=_reference(request),
         )
         ancestors = _sources(framed_by) if page in _SHOWN_IN_FRAMES else "'none'"

@@ -24,6 +24,9 @@ class Page(StrEnum):
     SIGNED_OUT = "signed_out"
     NO_ACCESS = "no_access"
     DEVICE_UNREGISTERED = "device_unregistered"
+    CHANGE_MADE = "change_made"
+    CHANGE_NOT_MADE = "change_not_made"
+    CHANGE_NOT_CONFIRMED = "change_not_confirmed"
     FORM_KEPT = "form_kept"
     FORM_NOT_KEPT = "form_not_kept"
     FORM_TOO_LARGE = "form_too_large"
@@ -62,6 +65,7 @@ class Labels:
     send_on: str
     discard: str
     home: str
+    back: str
     signed_in_as: str
     reference: str
 
@@ -88,6 +92,7 @@ ENGLISH = Catalogue(
         send_on="Send it now",
         discard="Do not send it",
         home="Open the application",
+        back="Back to administration",
         signed_in_as="You are signed in as",
         reference="If you need help, tell your administrator this reference:",
     ),
@@ -206,6 +211,22 @@ ENGLISH = Catalogue(
             "The request was not clear enough to be passed on. Nothing was done.",
             "Check the address, or open the application from its start page. If this page stays, delete this site's "
             "cookies.",
+        ),
+        Page.CHANGE_MADE: PageText(
+            "Your change was made",
+            "You signed in and confirmed this change.",
+            "If you did not request it, report it, and go back to earlier settings on the History page. A script of "
+            "the application on this address can request changes in your name.",
+        ),
+        Page.CHANGE_NOT_MADE: PageText(
+            "Your change was not made",
+            "You are signed in, but the change could not be made.",
+            "Go back, look at the values as they are now, and save again.",
+        ),
+        Page.CHANGE_NOT_CONFIRMED: PageText(
+            "Your change was not made",
+            "This sign-in did not confirm the change, so nothing was changed.",
+            "Save the change again, and sign in within 10 minutes, as the same user, with your credentials.",
         ),
         Page.NOT_FOUND: PageText(
             "There is nothing here",

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from proxy.model.names import fold_ascii
 from proxy.model.organization import AccessRule, Organization
 from proxy.model.principal import Principal
 from proxy.policy.paths import is_below, widest_reading
@@ -36,6 +37,9 @@ def _is_for(rule: AccessRule, path: str) -> bool:
 
 
 def _meets(rule: AccessRule, principal: Principal) -> bool:
+    # Another provider may use the same claim, group or UPN for somebody else.
+    if rule.provider != principal.provider:
+        return False
     values: tuple[str, ...]
     match rule.claim:
         case "group":
@@ -52,7 +56,11 @@ def _meets(rule: AccessRule, principal: Principal) -> bool:
 
 
 def _meets_name(rule: AccessRule, name: str | None) -> bool:
-    """UPNs and addresses are the same in any letter case, here as in a principal's key."""
+    """Return True if a UPN or address is one of the rule's values, or of a domain that one of them names."""
     if not name:
         return False
-    return not rule.values or name.casefold() in {value.casefold() for value in rule.values}
+    if not rule.values:
+        return True
+    folded = fold_ascii(name)
+    user, _, domain = folded.rpartition("@")
+    return any(value == folded or (bool(user) and value == f"*@{domain}") for value in map(fold_ascii, rule.values))

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 
+from proxy.model.names import fold_ascii, is_same_name
 from proxy.model.organization import ExemptClientRule, Organization
 from proxy.model.request import RequestKind
 from proxy.model.session import ClientKind
@@ -105,16 +106,16 @@ def client_kind(
     for rule in rules:
         if _matches(rule, client_id, path, user_agent):
             return rule.kind
-    known = _MICROSOFT_CLIENTS.get(client_id.casefold()) if client_id else None
+    known = _MICROSOFT_CLIENTS.get(fold_ascii(client_id)) if client_id else None
     return known or (ClientKind.API if bearer else ClientKind.BROWSER)
 
 
 def _matches(rule: ExemptClientRule, client_id: str | None, path: str, user_agent: str) -> bool:
     """Whether one rule's signal is there. An empty signal matches nothing: it would match everybody."""
     if rule.client_id:
-        return client_id is not None and client_id.casefold() == rule.client_id.casefold()
+        return client_id is not None and is_same_name(client_id, rule.client_id)
     if rule.path:
         return is_below(path, rule.path)
     if rule.user_agent:
-        return rule.user_agent.casefold() in user_agent.casefold()
+        return fold_ascii(rule.user_agent) in fold_ascii(user_agent)
     return False

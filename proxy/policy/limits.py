@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from proxy.model.decision import Ending
-from proxy.model.organization import Organization, OrganizationKind
+from proxy.model.organization import Organization
 from proxy.model.session import EndReason, Timed
 from proxy.model.settings import (
     ActivityCounts,
@@ -19,10 +19,8 @@ from proxy.model.settings import (
     TimeRules,
 )
 from proxy.model.settings_bounds import Problem, bounds_problems
+from proxy.model.switches import off_for_inactivity, off_for_session, switches_of
 from proxy.model.time import Instant, Minutes, Seconds
-
-PORTAL_SWITCHES = ServerSettings(allow_custom_session_duration=True, allow_custom_inactivity_duration=True)
-"""A portal without server settings of its own: its system settings alone decide."""
 
 _SESSION_LENGTH = "sessiontimeoutinmins"
 _SESSION_REMINDER = "sessiontimeoutreminderinmins"
@@ -67,18 +65,11 @@ def time_rules(
 
 
 def _switches(organization: Organization, server_settings: ServerSettings, bits: FeatureControlBits) -> _Switches:
-    """The server's switches, or a portal's own: the feature control bit and the server settings do not touch those."""
-    portal = organization.kind is OrganizationKind.PORTAL
-    switches = (organization.server_settings or PORTAL_SWITCHES) if portal else server_settings
-    wanted = organization.system_settings
-    owes = organization.wsfed_nonce_cookie_enabled
+    wanted, owes = organization.system_settings, organization.wsfed_nonce_cookie_enabled
+    switches = switches_of(organization, server_settings)
     return _Switches(
-        session=switches.allow_custom_session_duration and wanted.sessiontimeoutenabled,
-        inactivity=(
-            (portal or bits.uci_inactivity_timeout)
-            and switches.allow_custom_inactivity_duration
-            and wanted.inactivitytimeoutenabled
-        ),
+        session=wanted.sessiontimeoutenabled and not off_for_session(organization, server_settings),
+        inactivity=wanted.inactivitytimeoutenabled and not off_for_inactivity(organization, server_settings, bits),
         sign_out_owes_credentials=switches.wsfed_nonce_cookie_enabled if owes is None else owes,
     )
 

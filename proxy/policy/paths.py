@@ -40,7 +40,8 @@ def readings(path: str) -> tuple[str, ...]:
 def widest_reading(path: str) -> str:
     r"""The one path that all spellings of a path come to, under the most forgiving upstream. Only for comparing.
 
-    `//`, `\`, `;parameters`, trailing dots and blanks and letter case make no difference; escapes are decoded.
+    `//`, `\`, `;parameters`, trailing dots and blanks and letter case make no difference; escapes are decoded. Letter
+    case is Unicode's, unlike in names of people: a rule that restricts must not miss a spelling.
     """
     if _PLAIN.fullmatch(path):
         return path.lower().rstrip("/")

@@ -16,7 +16,7 @@ LOGIN_SLOTS = 5
 """Sign-ins that one browser may have under way."""
 
 _HOST_PREFIX = "__Host-"
-_BARE = r"claims-(?:session|nonce|device|cleanup|held|loop|login)(?:-[a-z0-9-]+)?\Z"
+_BARE = r"claims-(?:session|nonce|device|change|cleanup|held|loop|login)(?:-[a-z0-9-]+)?\Z"
 _OURS_BY_SECURE = {True: re.compile(_HOST_PREFIX + _BARE), False: re.compile(_BARE)}
 _LIKE_OURS = re.compile(f"(?:{_HOST_PREFIX})?{_BARE}", re.IGNORECASE)
 # RFC 6265, section 4.1.1: what a cookie's value may hold; ours are base64url and dots.
@@ -33,6 +33,7 @@ class CookieNames:
     cleanup: str
     held: str
     loop: str
+    change: str
     login_prefix: str
 
     def logins(self) -> tuple[str, ...]:
@@ -51,6 +52,7 @@ def cookie_names(suffix: str, *, secure: bool) -> CookieNames:
         cleanup=f"{prefix}cleanup{suffix}",
         held=f"{prefix}held{suffix}",
         loop=f"{prefix}loop{suffix}",
+        change=f"{prefix}change{suffix}",
         login_prefix=f"{prefix}login-",
     )
 

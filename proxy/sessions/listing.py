@@ -52,14 +52,15 @@ class Listing:
             for tag in self._sealer.tags(_named(provider, text), purpose=kind)
         )
 
-    def names_of_user(self, upn: str | None, name: str) -> tuple[str, ...]:
-        """The indexes that a search by UPN, its first part, the name or one of its words looks into."""
-        return tuple(f"user:{self._sealer.tag(term, purpose='user')}" for term in sorted(_terms(upn, name)))
+    def names_of_user(self, user: str, name: str) -> tuple[str, ...]:
+        """Return the indexes that a search by `Principal.user`, its first part, the name or a word of it looks into."""
+        return tuple(f"user:{self._sealer.tag(term, purpose='user')}" for term in sorted(_terms(user, name)))
 
     async def search(self, text: str, organization: str | None, limit: int, cursor: str) -> Page:
-        """Sessions of whoever has this UPN (or its first part), name or word of a name; letter case is no matter.
+        """Return sessions by UPN or its first part, `sub`, display name or a word of one, in any letter case.
 
-        Found by HMAC, so whole words alone are. A page may be short where an organization is asked for.
+        A search finds people of the same name, too: an act must look at `Summary.is_of`. Only whole words are found,
+        as the index has their HMACs. A page may be short where an organization is asked for.
         """
         offset = _offset(cursor)
         places: dict[Place, None] = {}
@@ -131,12 +132,13 @@ def _offset(cursor: str) -> int:
 
 
 def _folded(text: str) -> str:
+    # A search may find too many: acts compare exactly, by `Summary.is_of`.
     return " ".join(text.casefold().split())[:_LONGEST_TERM]
 
 
-def _terms(upn: str | None, name: str) -> set[str]:
-    whole = {_folded(upn or ""), _folded(name)}
-    return {term for term in (whole | set(_folded(name).split()) | {_folded(upn or "").partition("@")[0]}) if term}
+def _terms(user: str, name: str) -> set[str]:
+    whole = {_folded(user), _folded(name)}
+    return {term for term in (whole | set(_folded(name).split()) | {_folded(user).partition("@")[0]}) if term}
 
 
 def _named(provider: str, text: str) -> str:

@@ -1,6 +1,6 @@
 """A session as it lies in the store: what is sealed under which key, in as few bytes as may be.
 
-- `a`: name, UPN, organization, instants and kind, sealed under `secret` alone, so that administrators can list.
+- `a`: who it is, organization, instants and kind, sealed under `secret` alone, so that administrators can list.
 - `s`: the principal's claims, sealed under `secret` and the cookie's secret; bound to the session's id and to `a`.
 - `i`, `r`: the id token and the refresh token, sealed as `s`.
 - `d`: the public key that the device registered, sealed under `secret` alone, as it comes without the cookie.
@@ -10,6 +10,7 @@ The store's plain fields are copies for its scripts. `a` is what counts: a copy 
 
 import json
 import math
+import re
 import sys
 import zlib
 from collections.abc import Mapping
@@ -20,6 +21,7 @@ from typing import Any
 
 from proxy.errors import SealBroken
 from proxy.model.binding import Binding, DeviceKey
+from proxy.model.names import is_same_name
 from proxy.model.principal import Claim, Principal
 from proxy.model.session import ClientKind, EndReason, Session, SessionReference
 from proxy.model.time import Instant
@@ -55,7 +57,14 @@ _SHARED = 4096
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What administrators may see of a session."""
+    """The part of a session that administrators can see.
+
+    Attributes:
+        name: Display name: show it, never compare it.
+        provider: Name of the identity provider; "" in a record of an earlier version.
+        user: The UPN, else `sub`, else the primary SID. A record of an earlier version without a UPN names nobody: it
+            is then the principal's hash tag.
+    """
 
     reference: SessionReference
     organization: str
@@ -66,6 +75,22 @@ class Summary:
     token_end: Instant
     last_activity: Instant
     authenticated_at: Instant | None
+    provider: str = ""
+    user: str = ""
+
+    def is_of(self, user: str, provider: str | None = None) -> bool:
+        """Return True if this is a session of the person with this UPN, or with this `sub` where there is no UPN.
+
+        A `sub` means somebody only at its own provider, and its letter case matters.
+        """
+        if provider is not None and provider != self.provider:
+            return False
+        return is_same_name(self.upn, user) if self.upn else bool(user) and self.user == user
+
+    @property
+    def display_name(self) -> str | None:
+        """The display name where it says more than `user` does; only to be shown beside `user`."""
+        return self.name if self.name != self.user else None
 
     @property
     def is_bearer(self) -> bool:
@@ -112,6 +137,7 @@ def seal(session: Session, key: Key, sealer: Sealer, tokens: Mapping[str, str | 
         [
             *(who.name, who.upn, session.organization, session.client_kind.value),
             *(session.signed_in_at, session.token_end, session.authenticated_at),
+            *(who.provider, None if who.upn else who.user),
         ]
     )
     private: dict[str, object] = {"k": who.key, "e": who.email, "g": who.groups, "o": who.roles}
@@ -156,6 +182,8 @@ def unseal(record: Record, key: Key, sealer: Sealer) -> Session:
             groups=tuple(map(_shared_text, rest.get("g", ()))),
             roles=tuple(map(_shared_text, rest.get("o", ()))),
             claims=tuple(_shared_claim(kind, value) for kind, value in rest.get("c", ())),
+            provider=sys.intern(summary.provider or _provider_in(rest["k"])),
+            subject=rest.get("b"),
         ),
         signed_in_at=summary.signed_in_at,
         token_end=summary.token_end,
@@ -168,6 +196,18 @@ def unseal(record: Record, key: Key, sealer: Sealer) -> Session:
         device=unseal_device(record, key.place, sealer),
         refresh_at=rest.get("r", math.inf),
     )
+
+
+_PROVIDER = re.compile(r"(.*?)\|(?:sid|upn|sub)\|", re.DOTALL)
+
+
+def _provider_in(principal_key: str) -> str:
+    """The provider in the key of a record that does not name it. One that cannot be told meets no rule.
+
+    The configuration refuses provider names that would make a key ambiguous.
+    """
+    found = _PROVIDER.match(principal_key)
+    return found[1] if found else ""
 
 
 def _binding(recorded: list[Any] | None) -> Binding | None:
@@ -222,7 +262,8 @@ def summarize(record: Record, place: Place, sealer: Sealer) -> Summary:
 
 
 def _summary(record: Record, place: Place, listed: bytes) -> Summary:
-    name, upn, organization, kind, signed_in, token_end, authenticated = _unpack(listed)
+    name, upn, organization, kind, signed_in, token_end, authenticated, *whose = _unpack(listed)
+    provider, user = whose or ("", None)
     if (record.organization, record.signed_in_at, record.token_end) != (organization, signed_in, token_end):
         raise SealBroken("session: a plain field differs from the sealed one")
     return Summary(
@@ -235,6 +276,8 @@ def _summary(record: Record, place: Place, listed: bytes) -> Summary:
         token_end=token_end,
         last_activity=record.seen,
         authenticated_at=authenticated,
+        provider=provider,
+        user=user or upn or place.tag,
     )
 
 

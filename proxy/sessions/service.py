@@ -20,6 +20,7 @@ from proxy.model.session import (
     SessionLookup,
     SessionReference,
     Tombstone,
+    Vouched,
 )
 from proxy.model.time import Instant, Seconds
 from proxy.sealing import Sealer, to_text
@@ -206,7 +207,7 @@ class Sessions(Endings):
             if answer.at < min(new.now, creation.earlier or new.now):
                 creation = replace(creation, earlier=answer.at)
         names = listing.names(new.provider, new.provider_session, new.subject)
-        names += listing.names_of_user(new.principal.upn, new.principal.name)
+        names += listing.names_of_user(new.principal.user, new.principal.name)
         answer = await self._store.prepare(creation)
         for _ in range(_ATTEMPTS):
             if isinstance(answer, Owed):
@@ -255,7 +256,7 @@ class Sessions(Endings):
 
     def _names(self, session: Session, provider: str) -> Sequence[str]:
         named, who = self._listing.names(provider, session.provider_session, session.subject), session.principal
-        return named + self._listing.names_of_user(who.upn, who.name)
+        return named + self._listing.names_of_user(who.user, who.name)
 
     async def register_device(self, reference: SessionReference, organization: str, device: DeviceKey) -> bool:
         """See `devices.register`."""
@@ -316,15 +317,24 @@ class Sessions(Endings):
         return await self._listing.page(organization, limit, cursor)
 
     async def signed_out_by_provider(
-        self, provider: str, *, provider_session: str | None, subject: str | None, now: Instant
+        self,
+        provider: str,
+        *,
+        provider_session: str | None,
+        subject: str | None,
+        now: Instant,
+        vouched: Vouched = Vouched.SIGNED,
     ) -> tuple[Summary, ...]:
-        """The sessions that a provider's sign-out means, by its `sid` or else its `sub`; the caller ends them.
+        """Return the sessions that a provider's sign-out means, by its `sid`, else by its `sub`. The caller ends them.
 
-        From now on no sign-in under way makes another from an authentication of before. Raises StoreUnavailable.
+        From now on no sign-in in progress makes another session from an earlier authentication. Raises
+        StoreUnavailable.
         """
         names = self._listing.all_names(provider, provider_session, None if provider_session else subject)
-        await self._store.sign_out_names(names, now)
-        return await self._listing.named(names)
+        known = vouched is Vouched.SIGNED or any([await self._store.find(name, 0, 1) for name in names])
+        if known or vouched is Vouched.UNSIGNED:
+            await self._store.sign_out_names(names, now, known=known)
+        return await self._listing.named(names) if known else ()
 
 
 def _random() -> str:

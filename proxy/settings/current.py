@@ -6,7 +6,7 @@ import structlog
 
 from proxy.model.deployment import Deployment
 from proxy.model.organization import Organization
-from proxy.model.settings import TimeRules
+from proxy.model.settings import ADMINISTRATION_RULES, TimeRules
 from proxy.policy.limits import time_rules
 from proxy.settings.live import LiveSettings
 from proxy.settings.values import Values, in_force
@@ -15,7 +15,12 @@ log = structlog.get_logger("settings")
 
 
 def rules_of(deployment: Deployment, organization: Organization) -> TimeRules:
-    """What a configuration, all its values in place, comes to for one of its organizations."""
+    """Return what a configuration, all its values in place, results in for one of its sites.
+
+    No setting applies to the administrators' own host, so that whoever can change settings cannot loosen its limits.
+    """
+    if organization.is_administration:
+        return ADMINISTRATION_RULES
     return time_rules(
         organization,
         deployment.server_settings,
@@ -43,7 +48,7 @@ class CurrentRules:
 
     def _take(self, values: Values) -> None:
         deployment = in_force(self._deployment, values)
-        rules = {organization.name: rules_of(deployment, organization) for organization in deployment.organizations}
+        rules = {site.name: rules_of(deployment, site) for site in deployment.sites}
         for name, made in rules.items():
             if made != self._rules.get(name):
                 _tell(name, made)

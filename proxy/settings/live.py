@@ -162,13 +162,22 @@ class LiveSettings:
         self, deployment: Deployment, revision: int, author: Author, *, seen: int | None = None
     ) -> tuple[Entry | None, Proposal]:
         """Make the values of an earlier revision those in force, as a change of its own. Raises as `change`."""
-        entries = entries_of(await self._store.history(0, HISTORY_KEPT))
         author = replace(author, why=author.why or f"back to revision {revision}")
+        return await self._change(deployment, await self._back_to(revision), _draft("rolled_back", author), seen)
 
-        def wishes(values: Values) -> Sequence[Wish]:
-            return back_to(revision, entries, values)
+    async def _back_to(self, revision: int) -> Callable[[Values], Sequence[Wish]]:
+        entries = entries_of(await self._store.history(0, HISTORY_KEPT))
+        return lambda values: back_to(revision, entries, values)
 
-        return await self._change(deployment, wishes, _draft("rolled_back", author), seen)
+    async def rehearse(
+        self, deployment: Deployment, wanted: Sequence[Wish] | int, *, seen: int | None = None
+    ) -> Proposal:
+        """Return what `change` (of these wishes) or `go_back` (to this revision) would result in, without doing it.
+
+        Raises as they do.
+        """
+        wishes_of = await self._back_to(wanted) if isinstance(wanted, int) else lambda _: wanted
+        return (await self._proposed(deployment, wishes_of, seen))[1]
 
     async def preview(self, deployment: Deployment, wishes: Sequence[Wish]) -> Proposal:
         """What a change would come to. Raises as `change`, but for the conflict."""
@@ -181,21 +190,26 @@ class LiveSettings:
         draft: Entry,
         seen: int | None,
     ) -> tuple[Entry | None, Proposal]:
-        if not deployment.settings_live:
-            raise SettingsReadOnly(READ_ONLY)
         for _ in range(_ATTEMPTS):
-            book = await self._store.book()
-            values = understood(book.values)
-            wishes = wishes_of(values)
-            if seen is not None and seen != book.revision:
-                refuse_if_overtaken(await self._since(seen), wishes, deployment)
-            proposal = propose(deployment, values, wishes)
+            book, proposal = await self._proposed(deployment, wishes_of, seen)
             if not proposal.items:
                 return None, proposal
             entry = replace(draft, at=self._clock(), revision=book.revision + 1, items=proposal.items)
             if await self._write(book, entry):
                 return entry, proposal
         raise SettingsConflict("others change settings at this very moment, again and again; try once more")
+
+    async def _proposed(
+        self, deployment: Deployment, wishes_of: Callable[[Values], Sequence[Wish]], seen: int | None
+    ) -> tuple[Book, Proposal]:
+        if not deployment.settings_live:
+            raise SettingsReadOnly(READ_ONLY)
+        book = await self._store.book()
+        values = understood(book.values)
+        wishes = wishes_of(values)
+        if seen is not None and seen != book.revision:
+            refuse_if_overtaken(await self._since(seen), wishes, deployment)
+        return book, propose(deployment, values, wishes)
 
     async def _write(self, book: Book, entry: Entry) -> bool:
         values = {i.name.text: None if i.after is None else json.dumps(i.after) for i in entry.items}

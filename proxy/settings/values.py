@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 from proxy.model.deployment import Deployment
 from proxy.model.organization import Organization, OrganizationKind
-from proxy.policy.limits import PORTAL_SWITCHES
+from proxy.model.switches import PORTAL_SWITCHES, switches_of
 from proxy.settings.catalogue import SETTINGS, Entity, Setting
 
 Value: TypeAlias = bool | int | None
@@ -118,8 +118,7 @@ def effective(deployment: Deployment, organization: Organization | None, setting
     own = value_of(deployment, organization, setting)
     if own is not None or organization is None or setting.entity is not Entity.SERVER_SETTINGS:
         return own
-    portal = organization.kind is OrganizationKind.PORTAL
-    switches: Any = (organization.server_settings or PORTAL_SWITCHES) if portal else deployment.server_settings
+    switches: Any = switches_of(organization, deployment.server_settings)
     found: Value = getattr(switches, setting.attribute)
     return found
 

@@ -13,6 +13,7 @@ from aiohttp import web
 from proxy.errors import ProviderError, StoreUnavailable, TokenRefused
 from proxy.model.organization import Organization
 from proxy.model.request import RequestFacts
+from proxy.model.session import Vouched
 from proxy.model.time import Instant, Seconds
 from proxy.pages.render import Page, Pages
 from proxy.signin.oidc_sign_in import OidcSignIn
@@ -65,13 +66,21 @@ class BackChannel:
         return web.Response(status=200, headers=_HEADERS)
 
     async def _take(self, token: str, facts: RequestFacts, spoken: Sequence[OidcSignIn]) -> int:
-        party, now = _addressed(token, spoken), self._clock()
-        name = party.settings.name
-        said = await party.provider.logout_token(token, now)
-        lives = said.ends_at + party.settings.leeway - now
-        if not await self._sessions.use_once(f"logout:{name}:{said.token_id}", max(lives, 1.0)):
-            raise TokenRefused("replayed", "its jti was used before")
-        return await self._ends.end(name, facts, provider_session=said.provider_session, subject=said.subject)
+        now, count = self._clock(), 0
+        for party in _addressed(token, spoken):
+            name = party.settings.name
+            said = await party.provider.logout_token(token, now)
+            lives = said.ends_at + party.settings.leeway - now
+            if not await self._sessions.use_once(f"logout:{name}:{said.token_id}", max(lives, 1.0)):
+                raise TokenRefused("replayed", "its jti was used before")
+            count += await self._ends.end(
+                name,
+                facts,
+                provider_session=said.provider_session,
+                subject=said.subject,
+                vouched=Vouched.SIGNED,
+            )
+        return count
 
 
 async def _logout_token(request: web.Request) -> str:
@@ -90,16 +99,24 @@ async def _logout_token(request: web.Request) -> str:
     return tokens[0]
 
 
-def _addressed(token: str, spoken: Sequence[OidcSignIn]) -> OidcSignIn:
-    """Which provider's rules it is to be judged by, as it says itself; they include that it says so rightly."""
-    if len(spoken) > 1:
-        _, claims = read_unverified(token)
-        audience = claims.get("aud")
-        audiences = audience if isinstance(audience, list) else [audience]
-        for each in spoken:
-            if each.settings.issuer == claims.get("iss") and each.settings.client_id in audiences:
-                return each
-    return spoken[0]
+def _addressed(token: str, spoken: Sequence[OidcSignIn]) -> Sequence[OidcSignIn]:
+    """Return the providers by whose keys and rules the token must be verified: those it names by `iss` and `aud`.
+
+    Several entries of the configuration may be one client of one provider. The token then means the sessions of all.
+    Raises TokenRefused if it names none of them, without asking any for its keys.
+    """
+    if len(spoken) == 1:
+        return spoken
+    _, claims = read_unverified(token)
+    audience = claims.get("aud")
+    audiences = audience if isinstance(audience, list) else [audience]
+    named = [each for each in spoken if each.settings.issuer == claims.get("iss")]
+    if not named:
+        raise TokenRefused("issuer", f"{str(claims.get('iss'))[:200]!r} is not a provider of this address")
+    meant = [each for each in named if each.settings.client_id in audiences]
+    if not meant:
+        raise TokenRefused("audience", f"{str(audience)[:200]!r} is not our client at that provider")
+    return meant
 
 
 def _error(status: int, error: str, description: str) -> web.Response:

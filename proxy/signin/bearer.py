@@ -3,18 +3,20 @@
 import hashlib
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Protocol as Port
 
 import structlog
 
 from proxy.errors import ProviderError, StoreUnavailable, TokenRefused
+from proxy.model.bearer import BearerSettings
 from proxy.model.organization import Organization
+from proxy.model.provider import IdentityProvider, Protocol, SecretText
 from proxy.model.session import BearerRefused, CannotTell, Live, Session, SessionLookup
 from proxy.model.time import Instant, Seconds
 from proxy.policy.client import client_kind
 from proxy.signin.provider import Provider
-from proxy.tokens.claims import verified_token
 
 log = structlog.get_logger("signin")
 
@@ -23,7 +25,7 @@ _MARK_SECONDS = 5.0
 """How often a sign-out mark is looked at again, so that a signed-out user's token opens nothing for longer."""
 
 
-class MarksOfSessions(Protocol):
+class MarksOfSessions(Port):
     """What bearer tokens need of `sessions.service.Sessions`."""
 
     async def signed_out_after(self, principal_key: str, organization: str) -> Instant | None:
@@ -41,13 +43,21 @@ class _Kept:
 class BearerSessions:
     """Bearer tokens of all organizations, by organization and SHA-256 of the token, the least used forgotten first.
 
-    `outage_grace`: seconds that a token whose principal's mark was seen goes on while the store does not answer.
+    `providers`: OpenID providers by name, for the organizations that sign in there. `issuers`: by organization, the
+    provider that verifies bearer tokens in its place. `outage_grace`: seconds that a token whose principal's mark was
+    seen goes on while the store does not answer.
     """
 
     def __init__(
-        self, providers: Mapping[str, Provider], sessions: MarksOfSessions, *, outage_grace: Seconds = 0.0
+        self,
+        providers: Mapping[str, Provider],
+        sessions: MarksOfSessions,
+        *,
+        issuers: Mapping[str, Provider] = MappingProxyType({}),
+        outage_grace: Seconds = 0.0,
     ) -> None:
         self._providers = providers
+        self._issuers = issuers
         self._sessions = sessions
         self._grace = outage_grace
         self._kept: OrderedDict[tuple[str, bytes], _Kept] = OrderedDict()
@@ -76,10 +86,10 @@ class BearerSessions:
         return Live(kept.session, from_store=True)
 
     async def _verified(self, token: str, organization: Organization, now: Instant) -> Session:
-        provider = self._providers.get(organization.identity_provider)
+        provider = self._provider(organization)
         if provider is None:
-            raise TokenRefused("no_bearer_here", "the organization's provider speaks WS-Federation alone")
-        verified = verified_token(await provider.access_claims(token, now), provider.settings)
+            raise TokenRefused("no_bearer_here", "sign-in is WS-Federation, and bearer.issuer is not set")
+        verified = await provider.bearer_token(token, organization.bearer, now)
         kind = client_kind(organization.exempt_clients, verified.client_id, "", "", bearer=True)
         return Session(
             reference=None,
@@ -93,6 +103,9 @@ class BearerSessions:
             provider_session=verified.provider_session,
             subject=verified.subject,
         )
+
+    def _provider(self, organization: Organization) -> Provider | None:
+        return self._issuers.get(organization.name) or self._providers.get(organization.identity_provider)
 
     async def _check_mark(self, kept: _Kept, now: Instant) -> None:
         session, marked_at = kept.session, kept.marked_at
@@ -116,10 +129,28 @@ class BearerSessions:
             self._kept.popitem(last=False)
 
     def challenge_address(self, organization: Organization) -> tuple[str, str] | None:
-        """(authorization_uri, resource_id): where a client of the API gets a token, and for what; None for nowhere."""
-        provider = self._providers.get(organization.identity_provider)
+        """Return (authorization_uri, resource_id): where an API client gets a token, and for what; None if nowhere."""
+        provider = self._provider(organization)
         if provider is None:
             return None
         settings, metadata = provider.settings, provider.known_metadata
         address = metadata.authorization_endpoint if metadata else f"{settings.issuer.rstrip('/')}/oauth2/authorize"
-        return address, settings.resource or settings.client_id
+        return address, next(iter(organization.bearer.audiences), settings.resource or settings.client_id)
+
+
+def bearer_provider(settings: IdentityProvider, bearer: BearerSettings) -> IdentityProvider | None:
+    """Return the provider that verifies an organization's bearer tokens; None if there is none.
+
+    A `bearer.issuer` other than the sign-in's keeps the provider's name and claims, so that the same user is the same
+    principal either way. The proxy is not a client there.
+    """
+    if bearer.issuer is None or bearer.issuer == settings.issuer:
+        return settings if settings.protocol is Protocol.OIDC else None
+    return replace(
+        settings,
+        protocol=Protocol.OIDC,
+        issuer=bearer.issuer,
+        client_id="",
+        client_secret=SecretText(""),
+        resource=None,
+    )

@@ -1,13 +1,14 @@
 """From a provider's answer to a session, whichever protocol brought it."""
 
 import secrets
-from collections.abc import Callable, Mapping
-from typing import Protocol
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Protocol, TypeAlias
 
 import structlog
 from aiohttp import web
 
 from proxy.errors import ProviderError, SignInRefused, StoreUnavailable, TokenRefused
+from proxy.model.confirmation import Confirmation
 from proxy.model.organization import Organization, SameSite
 from proxy.model.principal import VerifiedToken
 from proxy.model.session import CannotTell, Session, SessionLookup
@@ -17,7 +18,7 @@ from proxy.observability.audit import Audit, AuditEvent
 from proxy.policy.binding import bind, is_nonce
 from proxy.policy.client import client_kind
 from proxy.sealing import Sealer
-from proxy.sessions.cookie import set_cookie
+from proxy.sessions.cookie import expire_cookie, set_cookie
 from proxy.sessions.service import Created, CredentialsOwed, NewSession
 from proxy.signin import login_state as login
 from proxy.signin import loop
@@ -33,6 +34,10 @@ log = structlog.get_logger("signin")
 
 # Integrated Windows Authentication answers a question for credentials silently (AD FS: authmethod; RFC 8176: amr wia).
 _WINDOWS = frozenset({"urn:federation:authentication:windows", "wia"})
+
+
+Confirm: TypeAlias = Callable[[web.Request, Confirmation], Awaitable[web.Response]]
+"""Carries out the change that a sign-in was started for, if the sign-in confirms it, and shows what became of it."""
 
 
 class SignInSessions(Protocol):
@@ -63,6 +68,7 @@ class Completion:
         clock: Callable[[], Instant],
         audit: Audit,
         devices: DeviceRoutes,
+        confirm: Confirm,
     ) -> None:
         self._sealer = sealer
         self._sessions = sessions
@@ -73,6 +79,7 @@ class Completion:
         self._clock = clock
         self._audit = audit
         self._devices = devices
+        self._confirm = confirm
 
     async def complete(
         self, visit: Visit, state: login.LoginState, answer: Mapping[str, str], *, look_again: str | None = None
@@ -109,6 +116,11 @@ class Completion:
             return redirect(303, look_again) if look_again else await self._without_cookie(visit, state)
         if state.is_over(self._clock()):
             raise SignInRefused("state_expired")
+        if state.provider != visit.organization.identity_provider:
+            # The configuration changed meanwhile, or the state is of an earlier version: whose response it is nobody
+            # can tell, so no provider gets to see it.
+            asks = state.asked_at is not None
+            return await self._desk.leave(visit, state.return_to, ask_for_credentials=asks, restarted=True)
         provider = self._providers[visit.organization.identity_provider]
         await provider.judge(answer)
         if not await self._sessions.use_once(f"login:{state.login_id}", login.LOGIN_SECONDS):
@@ -121,10 +133,11 @@ class Completion:
         proof = await provider.prove(answer, question, self._clock())
         await self._use_up(proof, provider)
         nonce = _browser(visit, held)
-        made = await self._sessions.create(self._new_session(visit, state, held, proof, nonce))
+        new = self._new_session(visit, state, held, proof, nonce)
+        made = await self._sessions.create(new)
         if isinstance(made, CredentialsOwed):
             return await self._ask_once_more(visit, state, proof.token)
-        return self._arrive(visit, state, made, nonce)
+        return await self._arrive(visit, state, new, made, nonce)
 
     async def _use_up(self, proof: Proof, provider: SignInProtocol) -> None:
         """A token that a browser brings is taken once; what cannot be told is refused, for the store is not asked."""
@@ -132,8 +145,8 @@ class Completion:
             return
         lives = proof.token.ends_at + provider.settings.leeway - self._clock()
         if not await self._sessions.use_once(f"token:{provider.settings.name}:{proof.once}", max(lives, 1.0)):
-            name = proof.token.principal.upn or proof.token.principal.name
-            raise SignInRefused("replayed", "this token was used before", principal=name)
+            user = proof.token.principal.user
+            raise SignInRefused("replayed", "this token was used before", principal=user)
 
     def _new_session(
         self, visit: Visit, state: login.LoginState, held: login.LoginSecrets, proof: Proof, nonce: str
@@ -172,15 +185,18 @@ class Completion:
         if state.retried or state.asked_at is not None:
             reason = "no_authentication_instant" if token.authenticated_at is None else "credentials_owed"
             detail = "asked for credentials, and none newer than the mark came"
-            raise SignInRefused(reason, detail, principal=token.principal.upn or token.principal.name)
+            raise SignInRefused(reason, detail, principal=token.principal.user)
         return await self._desk.leave(visit, state.return_to, ask_for_credentials=True, again=state)
 
-    def _arrive(self, visit: Visit, state: login.LoginState, made: Created, nonce: str) -> web.StreamResponse:
+    async def _arrive(
+        self, visit: Visit, state: login.LoginState, new: NewSession, made: Created, nonce: str
+    ) -> web.StreamResponse:
         session = made.session
         self._audit.record(
             AuditEvent.SIGNED_IN,
             organization=session.organization,
-            principal=session.principal.upn or session.principal.name,
+            principal=session.principal.user,
+            display_name=session.principal.display_name,
             client_address=visit.facts.client_address,
             client_kind=str(session.client_kind),
             session=session.reference.id_hash if session.reference else None,
@@ -194,9 +210,29 @@ class Completion:
             self._desk.loop_cookie(visit, loops),
             *self._cleanup(visit, session),
         ]
-        response = redirect(303 if visit.request.method == "POST" else 302, state.return_to, cookies)
+        if state.change:
+            response = with_cookies(await self._confirmed(visit, state, new, made), cookies)
+        else:
+            response = redirect(303 if visit.request.method == "POST" else 302, state.return_to, cookies)
         response.headers.update(self._devices.invitation(visit, session))
         return response
+
+    async def _confirmed(self, visit: Visit, state: login.LoginState, new: NewSession, made: Created) -> web.Response:
+        """Show what became of the change that waited for this sign-in."""
+        confirmation = Confirmation(
+            facts=visit.facts,
+            organization=visit.organization,
+            session=made.session,
+            digest=state.change,
+            waiting=visit.cookies.get(visit.names.change),
+            counts_as_credentials=new.counts_as_credentials,
+            asked_at=state.asked_at,
+            leeway=new.leeway,
+            return_to=state.return_to,
+        )
+        response = await self._confirm(visit.request, confirmation)
+        gone = expire_cookie(visit.names.change, secure=visit.secure, same_site=SameSite.NONE)
+        return with_cookies(response, [gone])
 
     def _cleanup(self, visit: Visit, session: Session) -> list[str]:
         """What names the session where the provider has it ended from a frame of its own that names nobody."""
@@ -218,7 +254,9 @@ class Completion:
         fresh = not state.restarted and not state.is_over(self._clock())
         if fresh and login.is_signing_in(visit.cookies, visit.names, self._sealer):
             asks = state.asked_at is not None
-            return await self._desk.leave(visit, state.return_to, ask_for_credentials=asks, restarted=True)
+            return await self._desk.leave(
+                visit, state.return_to, ask_for_credentials=asks, restarted=True, change=state.change
+            )
         if state.is_over(self._clock()):
             # The login cookie lives as long as the state does, so a browser that comes late has none to show.
             raise SignInRefused("state_expired")

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from aiohttp import web
 
 from proxy.model.organization import SameSite
-from proxy.model.provider import IdentityProvider
+from proxy.model.provider import IdentityProvider, Protocol
+from proxy.model.redirect_uri import Redirects
 from proxy.model.request import RequestFacts
 from proxy.model.time import Instant
 from proxy.policy.binding import is_nonce
@@ -24,10 +25,16 @@ class Departures:
     """Makes the redirects to providers. `prefix`: where our endpoints lie on a host."""
 
     def __init__(
-        self, sealer: Sealer, providers: Mapping[str, SignInProtocol], clock: Callable[[], Instant], prefix: str
+        self,
+        sealer: Sealer,
+        providers: Mapping[str, SignInProtocol],
+        clock: Callable[[], Instant],
+        prefix: str,
+        redirects: Redirects,
     ) -> None:
         self._sealer = sealer
         self._providers = providers
+        self._redirects = redirects
         self._clock = clock
         self._prefix = prefix
 
@@ -39,10 +46,12 @@ class Departures:
         ask_for_credentials: bool,
         again: login.LoginState | None = None,
         restarted: bool = False,
+        change: str = "",
     ) -> web.Response:
         """The redirect. `again`: the sign-in that is repeated with credentials; its cookie's slot is taken over.
 
-        `restarted`: it takes the place of one whose cookie is gone. Raises ProviderUnavailable, ProviderMisconfigured.
+        `restarted`: it takes the place of one whose cookie is gone. `change`: digest of a change that waits for it.
+        Raises ProviderUnavailable, ProviderMisconfigured.
         """
         now = self._clock()
         provider = self._providers[visit.organization.identity_provider]
@@ -60,6 +69,8 @@ class Departures:
             asked_at=now if ask_for_credentials else None,
             retried=again is not None,
             restarted=restarted or (again is not None and again.restarted),
+            provider=provider.settings.name,
+            change=again.change if again else change,
         )
         question = self.question(visit, held, ask_for_credentials=ask_for_credentials)
         url = await provider.sign_in_url(question, login.seal_state(self._sealer, state))
@@ -81,10 +92,16 @@ class Departures:
         origin = sign_in_origin(provider.settings, visit.facts)
         return Question(
             held=held,
-            reply_to=f"{origin}{self._prefix}/{provider.endpoint}",
+            reply_to=f"{origin}{self._prefix}/{self.endpoint(provider, visit.facts.authority)}",
             realm=visit.organization.realm or provider.settings.realm,
             ask_for_credentials=ask_for_credentials,
         )
+
+    def endpoint(self, provider: SignInProtocol, authority: str) -> str:
+        """Return the endpoint that takes the provider's response to a sign-in that started at this host."""
+        if provider.settings.protocol is Protocol.OIDC:
+            return self._redirects.endpoint(provider.settings, authority)
+        return provider.endpoint
 
 
 def nonce_cookie(visit: Visit, nonce: str) -> str:

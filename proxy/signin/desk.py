@@ -50,11 +50,17 @@ class Desk:
         ask_for_credentials: bool,
         again: login.LoginState | None = None,
         restarted: bool = False,
+        change: str = "",
     ) -> web.Response:
         """The redirect to the provider, or the page that says why there is none."""
         try:
             return await self.departures.leave(
-                visit, return_to, ask_for_credentials=ask_for_credentials, again=again, restarted=restarted
+                visit,
+                return_to,
+                ask_for_credentials=ask_for_credentials,
+                again=again,
+                restarted=restarted,
+                change=change,
             )
         except ProviderError as error:
             reason = "provider_unavailable" if isinstance(error, ProviderUnavailable) else "provider_misconfigured"

@@ -20,7 +20,7 @@ log = structlog.get_logger("signin")
 
 _METADATA_SECONDS: Seconds = 12 * 3600.0
 _LAST_KNOWN_GOOD_SECONDS: Seconds = 3600.0
-_REFETCH_SECONDS: Seconds = 300.0
+_REFETCH_SECONDS: Seconds = 10.0
 _RETRY_SECONDS: Seconds = 5.0
 
 Fetch = Callable[[str], Awaitable[bytes]]
@@ -30,8 +30,9 @@ Fetch = Callable[[str], Awaitable[bytes]]
 class Federation:
     """One provider. Nothing is fetched before it is needed, so one that is down keeps nobody from starting.
 
-    Metadata are fetched every 12 hours, and because of an unknown key at most once in 5 minutes; while that fails the
-    last good ones serve for an hour more. `decryption_keys`: tried where a token does not name its key.
+    Metadata are fetched every 12 hours, and because of an unknown key at most once in 10 seconds; while that fails the
+    last good ones serve for an hour more. Tokens come here only with a login state that opens in the browser that
+    started the sign-in, and each state is used once. `decryption_keys`: tried where a token does not name its key.
     """
 
     def __init__(
@@ -97,10 +98,13 @@ class Federation:
         return await asyncio.to_thread(verify_response, wresult, metadata.keys, expected, now)
 
     async def _after_unknown(self) -> FederationMetadata:
-        """Metadata fetched anew: AD FS publishes its next certificate beside the present one, or changes at once."""
+        """Metadata fetched anew: AD FS publishes its next certificate beside the present one, or changes at once.
+
+        Raises ProviderUnavailable where the last fetch was a moment ago: the key may have been published since.
+        """
         now = self._clock()
         if self._known is not None and now < self._refetch_allowed and not self._call.is_running:
-            return self._known
+            raise ProviderUnavailable("a token has an unknown key, and the metadata were fetched a moment ago")
         self._refetch_allowed = now + _REFETCH_SECONDS
         try:
             return await self._call()

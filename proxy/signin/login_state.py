@@ -25,6 +25,8 @@ class LoginState:
     `asked_at`: when credentials were asked for, None where they were not.
     `retried`: it is a second attempt, for credentials owed.
     `restarted`: it took the place of one whose login cookie another tab had overwritten.
+    `provider`: the name of the provider that the browser was sent to; empty in a state of an earlier version.
+    `change`: digest of the administrator's change that waits for this sign-in, empty where none does.
     """
 
     login_id: str
@@ -36,6 +38,8 @@ class LoginState:
     asked_at: Instant | None = None
     retried: bool = False
     restarted: bool = False
+    provider: str = ""
+    change: str = ""
 
     def is_over(self, now: Instant) -> bool:
         """Whether it took too long."""
@@ -98,6 +102,8 @@ def seal_state(sealer: Sealer, state: LoginState) -> str:
         state.asked_at,
         state.retried,
         state.restarted,
+        state.provider,
+        state.change,
     ]
     return sealer.seal_text(_pack(values), purpose=_STATE)
 

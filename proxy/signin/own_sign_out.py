@@ -96,8 +96,9 @@ class OwnSignOut:
         self._audit.record(
             AuditEvent.BINDING_BROKEN,
             organization=session.organization,
-            principal=_name_of(session),
+            principal=session.principal.user,
             reason=EndReason.BINDING_BROKEN,
+            display_name=session.principal.display_name,
             client_address=facts.client_address,
             session=reference.id_hash if reference else None,
             broken=self._guard.broken_by(binding, leave.shown.nonce, facts.browser, facts.client_address)
@@ -133,12 +134,9 @@ class OwnSignOut:
         self._audit.record(
             AuditEvent.SIGNED_OUT,
             organization=organization,
-            principal=_name_of(session) if session else "",
+            principal=session.principal.user if session else "",
             reason=reason,
+            display_name=session.principal.display_name if session else None,
             client_address=leave.facts.client_address,
             session=id_hash,
         )
-
-
-def _name_of(session: Session) -> str:
-    return session.principal.upn or session.principal.name

@@ -4,6 +4,7 @@ import ipaddress
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from enum import Enum
 from typing import TypeAlias, TypeVar
 from urllib.parse import urlsplit
 
@@ -11,18 +12,18 @@ import aiohttp
 import structlog
 
 from proxy.errors import ProviderError, ProviderMisconfigured, ProviderUnavailable
+from proxy.model.bearer import BearerSettings
 from proxy.model.principal import VerifiedToken
-from proxy.model.provider import OFFLINE_ACCESS, IdentityProvider, ProviderMetadata
+from proxy.model.provider import OFFLINE_ACCESS, SIGNATURE_ALGORITHMS, IdentityProvider, ProviderMetadata
 from proxy.model.time import Instant, Seconds
 from proxy.signin.shared_call import SharedCall
 from proxy.signin.token_endpoint import TokenEndpoint, TokenResponse, object_of
 from proxy.tokens.claims import verified_token
+from proxy.tokens.expectations import bearer_token_of, granted_access_token_of, id_token_of, logout_token_of
 from proxy.tokens.jwt import (
-    AccessTokenExpectation,
-    IdTokenExpectation,
     LogoutToken,
-    LogoutTokenExpectation,
     verify_access_token,
+    verify_bearer_token,
     verify_id_token,
     verify_logout_token,
 )
@@ -35,11 +36,22 @@ _LARGEST_ANSWER = 1024 * 1024
 _METADATA_SECONDS = 12 * 3600.0
 _KEYS_SECONDS = 3600.0
 _LAST_KNOWN_GOOD_SECONDS = 3600.0
-_REFETCH_SECONDS = 300.0
+_METADATA_RETRY_SECONDS = 300.0
 _RETRY_SECONDS = 5.0
 _OK, _SERVER_FAULT = 200, 500
-# Algorithms of id tokens that we know and a provider may state; `none` and HMAC are never among them.
-_ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
+
+
+class TokenSource(Enum):
+    """Where a token came from; the value is the seconds between two key fetches that its unknown keys may cause.
+
+    Each source has a budget of its own: what strangers send must not delay the sign-ins after a key rollover.
+    """
+
+    ANYBODY = 300.0
+    """A bearer token or a logout token. Anybody can send one that names any key."""
+
+    TOKEN_ENDPOINT = 5.0
+    """The provider's own response to a code or a refresh token."""
 
 
 T = TypeVar("T")
@@ -75,7 +87,7 @@ class Provider:
         self._metadata_due: Instant = 0.0
         self._known: _Known | None = None
         self._keys_due: Instant = 0.0
-        self._refetch_allowed: Instant = 0.0
+        self._refetch_allowed: dict[TokenSource, Instant] = {}
         self._metadata_call = SharedCall(self._fetch_metadata)
         self._keys_call = SharedCall(self._fetch_keys)
         self.tokens = TokenEndpoint(settings, self.metadata, self._ask)
@@ -99,12 +111,12 @@ class Provider:
             if self._metadata is None:
                 raise
             log.warning("provider_metadata_kept", provider=self.settings.name, error=str(error))
-            self._metadata_due = now + _REFETCH_SECONDS
+            self._metadata_due = now + _METADATA_RETRY_SECONDS
             return self._metadata
 
     async def _fetch_metadata(self) -> ProviderMetadata:
         url = f"{self.settings.issuer.rstrip('/')}/.well-known/openid-configuration"
-        self._metadata = _metadata(await self._get("metadata", url), self.settings.issuer)
+        self._metadata = read_discovery(await self._get("metadata", url), self.settings.issuer)
         self._metadata_due = self._clock() + _METADATA_SECONDS
         return self._metadata
 
@@ -128,20 +140,23 @@ class Provider:
             self._keys_due = min(now + _RETRY_SECONDS, last)
             return self._known.keys
 
-    async def keys_after_unknown(self) -> KeySet:
-        """Keys fetched anew, for a token names one that we do not know; at most once in 5 minutes, else those we have.
+    async def keys_after_unknown(self, source: TokenSource) -> KeySet:
+        """Return newly fetched keys because a token names an unknown one, or the known keys if its source must wait.
 
         Anybody can name keys at random; the provider must not be asked for each (OpenID Connect Core, 10.1.1).
+        A fetch in progress is shared. Tokens with known keys never wait for it. Raises ProviderUnavailable,
+        ProviderMisconfigured.
         """
         now = self._clock()
-        if self._known is not None and now < self._refetch_allowed and not self._keys_call.is_running:
+        waits = now < self._refetch_allowed.get(source, now)
+        if self._known is not None and waits and not self._keys_call.is_running:
             return self._known.keys
-        self._refetch_allowed = now + _REFETCH_SECONDS
+        self._refetch_allowed[source] = now + source.value
         try:
             return await self._keys_call()
         except ProviderError:
             # A fetch that failed brought nothing: the next one need not wait for so long.
-            self._refetch_allowed = now + _RETRY_SECONDS
+            self._refetch_allowed[source] = now + _RETRY_SECONDS
             raise
 
     async def _fetch_keys(self) -> KeySet:
@@ -167,55 +182,56 @@ class Provider:
         Raises TokenRefused, ProviderUnavailable, ProviderMisconfigured.
         """
         metadata = await self.metadata()
-        expected = IdTokenExpectation(
-            issuer=metadata.issuer,
-            client_id=self.settings.client_id,
-            nonce=nonce,
-            refreshed=refreshed,
-            algorithms=metadata.id_token_signing_algs,
-            leeway=self.settings.leeway,
-            maximum_lifetime=self.settings.maximum_token_lifetime,
-            access_token=response.access_token,
-        )
-        claims = await self._with_keys(lambda keys: verify_id_token(response.id_token, keys, expected, now))
+        expected = id_token_of(self.settings, metadata, nonce, access_token=response.access_token, refreshed=refreshed)
+        source = TokenSource.TOKEN_ENDPOINT
+        claims = await self._with_keys(lambda keys: verify_id_token(response.id_token, keys, expected, now), source)
+        vouches = metadata.vouches_for_addresses(self.settings)
         if self.settings.resource is None:
-            return verified_token(claims, self.settings)
+            return verified_token(claims, self.settings, vouches_for_addresses=vouches)
         if response.access_token is None:
             raise ProviderMisconfigured("a resource was asked for, and no access token came")
         access = await self.access_claims(response.access_token, now)
-        return verified_token(claims, self.settings, access_claims=access)
+        return verified_token(claims, self.settings, access_claims=access, vouches_for_addresses=vouches)
 
     async def access_claims(self, token: str, now: Instant) -> dict[str, object]:
-        """The claims of an access token for us. Raises TokenRefused, ProviderUnavailable, ProviderMisconfigured."""
-        metadata, settings = await self.metadata(), self.settings
-        issuers = (metadata.issuer, metadata.access_token_issuer)
-        audiences = (settings.resource, settings.client_id, f"microsoft:identityserver:{settings.client_id}")
-        expected = AccessTokenExpectation(
-            issuers=tuple(issuer for issuer in issuers if issuer),
-            audiences=tuple(audience for audience in audiences if audience),
-            algorithms=metadata.id_token_signing_algs,
-            leeway=settings.leeway,
-            maximum_lifetime=settings.maximum_token_lifetime,
+        """Return the claims of an access token that the token endpoint itself returned.
+
+        Raises TokenRefused, ProviderUnavailable, ProviderMisconfigured.
+        """
+        expected = granted_access_token_of(self.settings, await self.metadata())
+        source = TokenSource.TOKEN_ENDPOINT
+        return await self._with_keys(lambda keys: verify_access_token(token, keys, expected, now), source)
+
+    async def bearer_token(self, token: str, bearer: BearerSettings, now: Instant) -> VerifiedToken:
+        """Return the contents of a bearer token for an organization with these settings.
+
+        Raises TokenRefused, ProviderUnavailable, ProviderMisconfigured.
+        """
+        metadata = await self.metadata()
+        expected = bearer_token_of(self.settings, metadata, bearer)
+        claims = await self._with_keys(
+            lambda keys: verify_bearer_token(token, keys, expected, now), TokenSource.ANYBODY
         )
-        return await self._with_keys(lambda keys: verify_access_token(token, keys, expected, now))
+        vouches = metadata.vouches_for_addresses(self.settings)
+        return verified_token(claims, self.settings, vouches_for_addresses=vouches)
 
     async def logout_token(self, token: str, now: Instant) -> LogoutToken:
-        """What a logout token of this provider's for us says. Raises as `access_claims` does."""
-        metadata, settings = await self.metadata(), self.settings
-        expected = LogoutTokenExpectation(
-            issuer=metadata.issuer,
-            client_id=settings.client_id,
-            algorithms=metadata.id_token_signing_algs,
-            leeway=settings.leeway,
-            maximum_lifetime=settings.maximum_token_lifetime,
-        )
-        return await self._with_keys(lambda keys: verify_logout_token(token, keys, expected, now))
+        """Return the contents of a logout token of this provider for the proxy. Raises as `bearer_token` does."""
+        expected = logout_token_of(self.settings, await self.metadata())
+        return await self._with_keys(lambda keys: verify_logout_token(token, keys, expected, now), TokenSource.ANYBODY)
 
-    async def _with_keys(self, verify: Callable[[KeySet], T]) -> T:
+    async def _with_keys(self, verify: Callable[[KeySet], T], source: TokenSource) -> T:
         try:
             return verify(await self.keys())
         except UnknownKey:
-            return verify(await self.keys_after_unknown())
+            keys = await self.keys_after_unknown(source)
+        try:
+            return verify(keys)
+        except UnknownKey as unknown:
+            if source is TokenSource.ANYBODY:
+                raise
+            # The provider made this token a moment ago, so its published keys are behind: it may publish the key soon.
+            raise ProviderUnavailable(f"the key of a token that it issued is not published: {unknown}") from unknown
 
     async def fetch(self, url: str) -> bytes:
         """A document of metadata. Raises ProviderUnavailable, ProviderMisconfigured."""
@@ -260,13 +276,16 @@ def _outcome_of(status: int) -> str:
     return "unavailable" if status >= _SERVER_FAULT else "refused"
 
 
-def _metadata(document: Mapping[str, object], issuer: str) -> ProviderMetadata:
-    """The discovery document as a value (OpenID Connect Discovery, sections 3 and 4.3)."""
+def read_discovery(document: Mapping[str, object], issuer: str) -> ProviderMetadata:
+    """Return the discovery document as a value (OpenID Connect Discovery, sections 3 and 4.3).
+
+    Raises ProviderMisconfigured.
+    """
     stated = document.get("issuer")
     if stated != issuer:
         raise ProviderMisconfigured(f"discovery states the issuer {str(stated)[:200]!r}; {issuer!r} is configured")
     algorithms = document.get("id_token_signing_alg_values_supported")
-    known = tuple(name for name in algorithms if name in _ALGORITHMS) if isinstance(algorithms, list) else ()
+    known = tuple(name for name in algorithms if name in SIGNATURE_ALGORITHMS) if isinstance(algorithms, list) else ()
     access_token_issuer = document.get("access_token_issuer")
     scopes = document.get("scopes_supported")
     metadata = ProviderMetadata(

@@ -5,7 +5,7 @@ from typing import Protocol
 
 from proxy.model.organization import Organization
 from proxy.model.request import RequestFacts
-from proxy.model.session import EndReason
+from proxy.model.session import EndReason, Vouched
 from proxy.model.settings import TimeRules
 from proxy.model.time import Instant
 from proxy.observability.audit import Audit, AuditEvent
@@ -18,7 +18,7 @@ class NamedSessions(Protocol):
     """What is needed of `sessions.service.Sessions`."""
 
     async def signed_out_by_provider(
-        self, provider: str, *, provider_session: str | None, subject: str | None, now: Instant
+        self, provider: str, *, provider_session: str | None, subject: str | None, now: Instant, vouched: Vouched
     ) -> tuple[Summary, ...]:
         """The sessions that a provider's sign-out means. Raises StoreUnavailable."""
 
@@ -61,12 +61,18 @@ class ProviderSignOut:
         return tuple(each for name, each in self._openid.items() if name in names)
 
     async def end(
-        self, provider: str, facts: RequestFacts, *, provider_session: str | None, subject: str | None = None
+        self,
+        provider: str,
+        facts: RequestFacts,
+        *,
+        provider_session: str | None,
+        vouched: Vouched,
+        subject: str | None = None,
     ) -> int:
         """End the sessions of the provider's `sid`, else all of its `sub`; how many. Raises StoreUnavailable."""
         now, count = self._clock(), 0
         meant = await self._sessions.signed_out_by_provider(
-            provider, provider_session=provider_session, subject=subject, now=now
+            provider, provider_session=provider_session, subject=subject, now=now, vouched=vouched
         )
         for summary in meant:
             organization = self._organizations.get(summary.organization)
@@ -79,8 +85,9 @@ class ProviderSignOut:
             self._audit.record(
                 AuditEvent.SIGNED_OUT,
                 organization=summary.organization,
-                principal=summary.upn or summary.name,
+                principal=summary.user,
                 reason="by_provider",
+                display_name=summary.display_name,
                 client_address=facts.client_address,
                 session=summary.reference.id_hash,
             )

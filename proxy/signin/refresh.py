@@ -209,8 +209,9 @@ class Refresher:
         self._audit.record(
             AuditEvent.REFRESH_REFUSED,
             organization=session.organization,
-            principal=session.principal.upn or session.principal.name,
+            principal=session.principal.user,
             reason="refresh_refused",
+            display_name=session.principal.display_name,
             client_address=attempt.client_address,
             session=lease.key.place.id_hash,
             rule=refused.rule,

@@ -25,6 +25,8 @@ from proxy.store.port import (
     REMEMBERED_SECONDS,
     SIGN_OUTS_KEPT,
     TOMBSTONE_SECONDS,
+    UNKNOWN_SIGN_OUT_SECONDS,
+    UNKNOWN_SIGN_OUTS_KEPT,
     Creation,
     EndOrder,
     Listener,
@@ -49,6 +51,7 @@ class MemoryStore:
         self._once: dict[str, float] = {}
         self._names: dict[str, dict[Place, None]] = {}
         self._sign_outs: dict[str, float] = {}
+        self._unknown_sign_outs: dict[str, float] = {}
         self._leases: dict[Place, tuple[str, float]] = {}
         self._listener: Listener | None = None
         self._swept_at = 0.0
@@ -213,17 +216,19 @@ class MemoryStore:
         newest = tuple(self._names.get(name, ()))[::-1]
         return newest[offset : None if limit is None else offset + limit]
 
-    async def sign_out_names(self, names: Sequence[str], at: float) -> None:
+    async def sign_out_names(self, names: Sequence[str], at: float, *, known: bool = True) -> None:
         """As the port says."""
+        kept, most = (self._sign_outs, SIGN_OUTS_KEPT) if known else (self._unknown_sign_outs, UNKNOWN_SIGN_OUTS_KEPT)
         for name in names:
             # Taken out first: a dictionary keeps the order in which its members came.
-            self._sign_outs[name] = max(self._sign_outs.pop(name, at), at)
-        while len(self._sign_outs) > SIGN_OUTS_KEPT:
-            del self._sign_outs[next(iter(self._sign_outs))]
+            kept[name] = max(kept.pop(name, at), at)
+        while len(kept) > most:
+            del kept[next(iter(kept))]
 
     async def names_signed_out_after(self, names: Sequence[str]) -> float | None:
         """As the port says."""
-        return max((self._sign_outs[name] for name in names if name in self._sign_outs), default=None)
+        found = (kept.get(name) for kept in (self._sign_outs, self._unknown_sign_outs) for name in names)
+        return max((at for at in found if at is not None), default=None)
 
     async def count(self, organizations: Sequence[str]) -> tuple[int, ...]:
         """As the port says."""
@@ -293,6 +298,8 @@ class MemoryStore:
         self._stones = {p: s for p, s in self._stones.items() if s.ended_at + TOMBSTONE_SECONDS > now}
         self._once = {name: until for name, until in self._once.items() if until > now}
         self._sign_outs = {name: at for name, at in self._sign_outs.items() if at + TOMBSTONE_SECONDS > now}
+        unknown = self._unknown_sign_outs.items()
+        self._unknown_sign_outs = {name: at for name, at in unknown if at + UNKNOWN_SIGN_OUT_SECONDS > now}
         self._leases = {place: held for place, held in self._leases.items() if held[1] > now}
         self._tags = {tag: mine for tag, mine in self._tags.items() if mine.used_at + self._kept_for(mine) > now}
         live = {Place(tag, id_hash) for tag, mine in self._tags.items() for id_hash in mine.sessions}

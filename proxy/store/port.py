@@ -22,7 +22,14 @@ AUTHENTICATIONS_KEPT = 64
 """Authentications remembered per principal and organization, the newest."""
 
 SIGN_OUTS_KEPT = 100_000
-"""Sign-outs by providers remembered for a tombstone's time, the newest: anybody can ask for one by front channel."""
+"""Sign-outs by providers remembered for a tombstone's time, the newest."""
+
+UNKNOWN_SIGN_OUTS_KEPT = 10_000
+"""Unsigned sign-outs of names that no session has, the newest: anybody can ask for one by front channel. They are kept
+apart, so that they push out no other."""
+
+UNKNOWN_SIGN_OUT_SECONDS = 600
+"""How long those are kept: a sign-in that one of them may have overtaken takes no longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,10 +264,16 @@ class SessionStore(Protocol):
     async def find(self, name: str, offset: int = 0, limit: int | None = None) -> tuple[Place, ...]:
         """Where sessions under a further index may lie, the longest kept first; some may be gone."""
 
-    async def sign_out_names(self, names: Sequence[str], at: float) -> None:
+    async def sign_out_names(self, names: Sequence[str], at: float, *, known: bool = True) -> None:
         """Remember that a provider signed out at `at` whatever has one of these further names, made or in the making.
 
         The newest `SIGN_OUTS_KEPT` are remembered, for TOMBSTONE_SECONDS.
+
+        Args:
+            names: The further names.
+            at: The instant of the sign-out.
+            known: False if neither a signature nor a session vouches for the names. Of those the newest
+                `UNKNOWN_SIGN_OUTS_KEPT` are remembered, for UNKNOWN_SIGN_OUT_SECONDS.
         """
 
     async def names_signed_out_after(self, names: Sequence[str]) -> float | None:

@@ -18,6 +18,8 @@ from proxy.store.link import Link, Observe, client
 from proxy.store.port import (
     SIGN_OUTS_KEPT,
     TOMBSTONE_SECONDS,
+    UNKNOWN_SIGN_OUT_SECONDS,
+    UNKNOWN_SIGN_OUTS_KEPT,
     Creation,
     EndOrder,
     Listener,
@@ -38,7 +40,7 @@ from proxy.store.tasks import end_tasks
 _ENDED, _CHANGED = "claims:ended", "claims:changed"
 _EVERYWHERE = "claims:organizations"
 _PLAIN = ("t", "at", "org", "p", "seen")
-_SIGN_OUTS = "claims:provider-sign-outs"
+_SIGN_OUTS, _UNKNOWN_SIGN_OUTS = "claims:provider-sign-outs", "claims:unknown-sign-outs"
 _RECONNECT_AFTER = 0.25
 _LISTEN_FOR = 0.5
 _PING_AFTER, _SILENT_AT_MOST = 1.5, 2.5
@@ -232,17 +234,22 @@ class RedisStore:
         found = await self._link.run("ZREVRANGE", f"claims:{name}", offset, last)
         return tuple(Place.of(member.decode()) for member in found)
 
-    async def sign_out_names(self, names: Sequence[str], at: float) -> None:
+    async def sign_out_names(self, names: Sequence[str], at: float, *, known: bool = True) -> None:
         """As the port says."""
         if not names:
             return
+        key, most, seconds = (
+            (_SIGN_OUTS, SIGN_OUTS_KEPT, TOMBSTONE_SECONDS)
+            if known
+            else (_UNKNOWN_SIGN_OUTS, UNKNOWN_SIGN_OUTS_KEPT, UNKNOWN_SIGN_OUT_SECONDS)
+        )
         told = [part for name in names for part in (at, name)]
         await self._link.run_all(
             [
-                ("ZADD", _SIGN_OUTS, "GT", *told),
-                ("ZREMRANGEBYSCORE", _SIGN_OUTS, "-inf", at - TOMBSTONE_SECONDS),
-                ("ZREMRANGEBYRANK", _SIGN_OUTS, 0, -SIGN_OUTS_KEPT - 1),
-                ("EXPIRE", _SIGN_OUTS, TOMBSTONE_SECONDS),
+                ("ZADD", key, "GT", *told),
+                ("ZREMRANGEBYSCORE", key, "-inf", at - seconds),
+                ("ZREMRANGEBYRANK", key, 0, -most - 1),
+                ("EXPIRE", key, seconds),
             ],
             lasting=True,
         )
@@ -251,8 +258,8 @@ class RedisStore:
         """As the port says."""
         if not names:
             return None
-        found = await self._link.run("ZMSCORE", _SIGN_OUTS, *names)
-        return max((float(at) for at in found if at is not None), default=None)
+        found = await self._link.run_all([("ZMSCORE", key, *names) for key in (_SIGN_OUTS, _UNKNOWN_SIGN_OUTS)])
+        return max((float(at) for several in found for at in several if at is not None), default=None)
 
     async def listing(self, organization: str | None, offset: int, limit: int) -> tuple[Place, ...]:
         """As the port says."""

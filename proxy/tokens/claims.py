@@ -4,9 +4,11 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 
 from proxy.errors import TokenRefused
+from proxy.model.names import fold_ascii, is_same_name
 from proxy.model.principal import Claim, Principal, VerifiedToken
-from proxy.model.provider import IdentityProvider
+from proxy.model.provider import ClaimNames, IdentityProvider, Protocol
 from proxy.model.time import Instant
+from proxy.tokens.session_id import session_id
 from proxy.tokens.strict import authentication_instant, numeric_date
 
 PROTOCOL_CLAIMS = frozenset(
@@ -24,17 +26,22 @@ def verified_token(
     provider: IdentityProvider,
     *,
     access_claims: Mapping[str, object] | None = None,
+    vouches_for_addresses: bool = False,
 ) -> VerifiedToken:
     """What verified claims say, in the words of the model.
 
     `claims`: of an id token, or of the access token that a bearer presents. `access_claims`: of the access token that
     came with the id token where a `resource` is asked for; AD FS puts claims there. They follow the id token's, and the
     session then ends with the access token. Both must have been verified.
+    `vouches_for_addresses`: an e-mail address counts where an OpenID provider does not state `email_verified`; one that
+    is stated not to be verified never does.
 
     Raises TokenRefused: `claim_missing` where nothing names the subject or no end can be told, `claim_ambiguous` where
     a naming claim has several values, `subject_mismatch` where the two tokens name different people.
     """
-    tokens = [claims] if access_claims is None else [claims, access_claims]
+    vouches = vouches_for_addresses or provider.protocol is Protocol.WS_FEDERATION
+    given = [claims] if access_claims is None else [claims, access_claims]
+    tokens = _with_verified_addresses(given, _addresses(provider.claims), vouches=vouches)
     ending = claims if access_claims is None else access_claims
     return VerifiedToken(
         principal=_principal(tokens, provider),
@@ -43,7 +50,7 @@ def verified_token(
         authenticated_at=_authenticated_at(tokens),
         methods=_unique([*_all(tokens, "amr"), *_all(tokens, "authmethod")]),
         subject=_first(tokens, ("sub",)),
-        provider_session=_first([claims], ("sid",)),
+        provider_session=session_id(_first([claims], ("sid",))),
         client_id=_first(tokens, ("appid", "azp", "client_id")),
     )
 
@@ -56,7 +63,7 @@ def _principal(tokens: Sequence[Mapping[str, object]], provider: IdentityProvide
         case str(), _, _:
             key = f"{provider.name}|sid|{sid}"
         case None, str(), _:
-            key = f"{provider.name}|upn|{upn.casefold()}"
+            key = f"{provider.name}|upn|{fold_ascii(upn)}"
         case None, None, str():
             key = f"{provider.name}|sub|{subject}"
         case _:
@@ -71,7 +78,42 @@ def _principal(tokens: Sequence[Mapping[str, object]], provider: IdentityProvide
         groups=_lists(tokens, names.groups),
         roles=_lists(tokens, names.roles),
         claims=tuple(_pairs(tokens)),
+        provider=provider.name,
+        subject=subject,
     )
+
+
+def _addresses(names: ClaimNames) -> set[str]:
+    """Return the claims that carry an e-mail address. One that is configured to name the person is a name first."""
+    return ({*names.email} - {*names.upn, *names.sid, "sub"}) | {"email"}
+
+
+def _with_verified_addresses(
+    tokens: Sequence[Mapping[str, object]], addresses: set[str], *, vouches: bool
+) -> list[Mapping[str, object]]:
+    """Return the tokens without the e-mail addresses that nobody vouches for, whichever claim carries one.
+
+    `email_verified` (OpenID Connect Core, section 5.1) speaks of the claim `email` of its own token. Where one token
+    denies it, no address counts: the other token would only repeat the same entry of the directory.
+    """
+    stated = [[_is_true(value) for value in _values(token.get("email_verified"))] for token in tokens]
+    if not all(map(all, stated)):
+        return [_without(token, addresses) for token in tokens]
+    if vouches:
+        return list(tokens)
+    return [
+        _without(token, addresses - {"email"} if states else addresses)
+        for token, states in zip(tokens, stated, strict=True)
+    ]
+
+
+def _is_true(value: object) -> bool:
+    """Return True for a Boolean, and for what providers write in its place: a text, or the number 1."""
+    return fold_ascii(value) == "true" if isinstance(value, str) else value is True or value == 1
+
+
+def _without(token: Mapping[str, object], names: set[str]) -> dict[str, object]:
+    return {name: value for name, value in token.items() if name not in names}
 
 
 def _end(token: Mapping[str, object], provider: IdentityProvider) -> Instant:
@@ -88,11 +130,15 @@ def _authenticated_at(tokens: Sequence[Mapping[str, object]]) -> Instant | None:
     return next((instant for instant in instants if instant is not None), None)
 
 
+def _values(value: object) -> list[object]:
+    """Return the values of a claim: a list is several, null and `""` are none."""
+    return [item for item in (value if isinstance(value, list) else [value]) if item not in (None, "")]
+
+
 def _texts(value: object) -> Iterator[str]:
-    """A claim's values as texts: a list stands for several, null and `""` for none, what is no text for its JSON."""
-    for item in value if isinstance(value, list) else [value]:
-        if item not in (None, ""):
-            yield item if isinstance(item, str) else json.dumps(item, ensure_ascii=False, separators=(",", ":"))
+    """A claim's values as texts; what is not a text becomes its JSON."""
+    for item in _values(value):
+        yield item if isinstance(item, str) else json.dumps(item, ensure_ascii=False, separators=(",", ":"))
 
 
 def _all(tokens: Sequence[Mapping[str, object]], name: str) -> Iterator[str]:
@@ -118,7 +164,7 @@ def _naming(tokens: Sequence[Mapping[str, object]], names: Sequence[str]) -> str
     found = [values for token in tokens if (values := _lists([token], names))]
     if any(len(values) > 1 for values in found):
         raise TokenRefused("claim_ambiguous", f"several values of {' or '.join(names)}")
-    if len({values[0].casefold() for values in found}) > 1:
+    if any(not is_same_name(values[0], found[0][0]) for values in found):
         raise TokenRefused("subject_mismatch", "the access token speaks of somebody else than the id token")
     return found[0][0] if found else None
 

@@ -2,9 +2,14 @@
 
 Whatever goes wrong is one refusal with one text: an answer that told wrong padding from a wrong key would decrypt
 tokens for whoever asks often enough (Jager and Somorovsky, 2011). PKCS#1 v1.5 key transport is refused by its name.
+
+XML Encryption also lets a sender name a file or an address for xmlsec to read, and XSLT for it to run
+(`CipherReference`, `RetrievalMethod`, `Transforms`). The elements are therefore validated against an exact shape before
+xmlsec sees them, and `xml_signature` removes the I/O handlers with which it could open anything.
 """
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -21,7 +26,7 @@ from lxml import etree
 from xmlsec import constants
 
 from proxy.errors import TokenRefused
-from proxy.tokens.xml import children, only, text_of
+from proxy.tokens.xml import LARGEST_TOKEN, children, text_of
 from proxy.tokens.xml_signature import DSIG
 
 XENC: Final = "{http://www.w3.org/2001/04/xmlenc#}"
@@ -37,6 +42,18 @@ _DIGESTS = frozenset({"http://www.w3.org/2000/09/xmldsig#sha1", "http://www.w3.o
 _MASKS = frozenset({f"http://www.w3.org/2009/xmlenc11#mgf1{digest}" for digest in ("sha1", "sha256")})
 _LEAST_BITS = 2048
 _MOST_WRAPPED = 5
+_LONGEST_WRAPPED = 4096
+"""Characters of an encrypted key: base64 of what RSA keys of 16,384 bits encrypt fits, with line breaks."""
+
+_BASE64 = re.compile(r"[A-Za-z0-9+/=\s]+", re.ASCII)
+_SECURITY = "{http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd}"
+_NAMING: Mapping[str, frozenset[str]] = {
+    f"{DSIG}KeyInfo": frozenset({f"{_SECURITY}SecurityTokenReference", f"{DSIG}X509Data", f"{DSIG}KeyName"}),
+    f"{_SECURITY}SecurityTokenReference": frozenset({f"{DSIG}X509Data", f"{_SECURITY}KeyIdentifier"}),
+    f"{DSIG}X509Data": frozenset(f"{DSIG}X509{part}" for part in ("IssuerSerial", "Certificate", "SKI", "SubjectName")),
+    f"{DSIG}X509IssuerSerial": frozenset({f"{DSIG}X509IssuerName", f"{DSIG}X509SerialNumber"}),
+}
+"""The children that an element which names a certificate can have. Any other element holds only text."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -76,12 +93,8 @@ def decrypt(data: etree._Element, keys: Sequence[DecryptionKey]) -> bytes:
     """
     if not keys:
         raise TokenRefused("decryption", "the token is encrypted, and identity_provider.decryption_keys has no key")
-    if _algorithm(data) not in _DATA:
-        raise TokenRefused("algorithm", f"EncryptionMethod {str(_algorithm(data))[:100]!r}")
-    wrapped = [*_wrapped_in(data), *children(_parent(data), f"{XENC}EncryptedKey")]
+    wrapped = _validated(data)
     for each in wrapped:
-        _judge_wrapping(each)
-    for each in wrapped[:_MOST_WRAPPED]:
         serials = _serials(each)
         for key in sorted(keys, key=lambda one: not one.is_named(serials)):
             plain = _opened(data, each, key)
@@ -95,29 +108,63 @@ def not_decrypted() -> TokenRefused:
     return TokenRefused("decryption", "no key of identity_provider.decryption_keys opens the token to an assertion")
 
 
-def _parent(data: etree._Element) -> etree._Element:
+def _validated(data: etree._Element) -> list[etree._Element]:
+    """Validate the shape of an `EncryptedData` and of every encrypted key in or beside it, and return those keys.
+
+    Raises:
+        TokenRefused: `structure` for an element that tokens do not need, `algorithm` for an algorithm.
+    """
+    info = _validate_parts(data, longest=LARGEST_TOKEN)
+    method = data[0]
+    if method.get("Algorithm") not in _DATA or len(method):
+        raise TokenRefused("algorithm", f"EncryptionMethod {str(method.get('Algorithm'))[:100]!r}")
     parent = data.getparent()
-    return data if parent is None else parent
+    beside = [] if parent is None else [element for element in parent if element is not data]
+    wrapped = [*([] if info is None else info), *beside]
+    if any(each.tag != f"{XENC}EncryptedKey" for each in wrapped):
+        raise TokenRefused("structure", "EncryptedData takes its key from EncryptedKey elements in or beside it only")
+    if len(wrapped) > _MOST_WRAPPED:
+        raise TokenRefused("structure", f"{len(wrapped)} encrypted keys; {_MOST_WRAPPED} at most")
+    for each in wrapped:
+        naming = _validate_parts(each, longest=_LONGEST_WRAPPED)
+        _validate_wrapping(each[0])
+        if naming is not None:
+            _validate_naming(naming)
+    return wrapped
 
 
-def _wrapped_in(data: etree._Element) -> Iterator[etree._Element]:
-    for info in children(data, f"{DSIG}KeyInfo"):
-        yield from info.iter(f"{XENC}EncryptedKey")
+def _validate_parts(element: etree._Element, *, longest: int) -> etree._Element | None:
+    """Require EncryptionMethod, an optional KeyInfo and a CipherData of one text, nothing else; return the KeyInfo."""
+    names = [child.tag for child in element]
+    required = [f"{XENC}EncryptionMethod", f"{XENC}CipherData"]
+    if names not in (required, [required[0], f"{DSIG}KeyInfo", required[1]]):
+        raise TokenRefused("structure", "EncryptionMethod, KeyInfo and CipherData, in this order, would be right")
+    cipher = element[-1]
+    if [child.tag for child in cipher] != [f"{XENC}CipherValue"]:
+        raise TokenRefused("structure", "CipherData must have one CipherValue and nothing else")
+    text = text_of(cipher[0])
+    if len(text) > longest or not _BASE64.fullmatch(text):
+        raise TokenRefused("structure", f"CipherValue must be base64 of at most {longest} characters")
+    return element[1] if len(names) > len(required) else None
 
 
-def _algorithm(element: etree._Element) -> str | None:
-    return only(element, f"{XENC}EncryptionMethod").get("Algorithm")
-
-
-def _judge_wrapping(wrapped: etree._Element) -> None:
-    method = only(wrapped, f"{XENC}EncryptionMethod")
+def _validate_wrapping(method: etree._Element) -> None:
     if method.get("Algorithm") not in _WRAPPED:
         stated = str(method.get("Algorithm"))[:100]
         raise TokenRefused("algorithm", f"key transport {stated!r}; rsa-oaep would be right")
     allowed = {f"{DSIG}DigestMethod": _DIGESTS, f"{XENC11}MGF": _MASKS}
     for child in method:
-        if child.get("Algorithm") not in allowed.get(str(child.tag), ()):
+        if child.get("Algorithm") not in allowed.get(str(child.tag), ()) or len(child):
             raise TokenRefused("algorithm", "a parameter of rsa-oaep that is not known here")
+
+
+def _validate_naming(element: etree._Element) -> None:
+    """Require that a KeyInfo only names certificates: nothing to look up, nothing encrypted in turn."""
+    allowed = _NAMING.get(str(element.tag), frozenset())
+    for child in element:
+        if child.tag not in allowed:
+            raise TokenRefused("structure", "KeyInfo of an encrypted key must name a certificate and nothing else")
+        _validate_naming(child)
 
 
 def _serials(wrapped: etree._Element) -> frozenset[int]:

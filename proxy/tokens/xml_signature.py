@@ -39,6 +39,10 @@ _DIGESTS = frozenset(
 _SHA1_SIGNATURES = frozenset({"http://www.w3.org/2000/09/xmldsig#rsa-sha1"})
 _SHA1_DIGESTS = frozenset({"http://www.w3.org/2000/09/xmldsig#sha1"})
 
+# The handlers by which xmlsec would open a file, http or ftp address that a token names. Tokens need none of them.
+# Every module that uses xmlsec imports this one.
+xmlsec.cleanup_callbacks()
+
 
 @dataclass(frozen=True, slots=True)
 class PinnedCertificate:

@@ -18,11 +18,11 @@ class Desk:
     token: str = ""
 
     async def ask(self, name: str, **options):
-        return await self.browser.fetch(self.world.url(f"/.claims/admin/api/{name}"), **options)
+        return await self.browser.fetch(self.world.admin_url(f"/.claims/admin/api/{name}"), **options)
 
     async def post(self, name: str, body, *, origin: str | None = None, token: str | None = None, **options):
         headers = {
-            "Origin": self.world.url("") if origin is None else origin,
+            "Origin": self.world.admin_url("") if origin is None else origin,
             "Content-Type": "application/json",
             "X-Claims-Token": self.token if token is None else token,
         }
@@ -37,8 +37,15 @@ class Desk:
 
 
 def live(**keys):
-    """Keys of a configuration with live settings and administrators, custom limits of 480 and 30 minutes."""
-    return {"settings": {"source": "live"}, "administrators": ADMINISTRATORS, **custom(480, 30), **keys}
+    """Keys of a configuration with live settings and administrators at a host of their own, limits of 480 and 30."""
+    administration = {"administration": {"host": "admin.localhost"}}
+    return {
+        "settings": {"source": "live"},
+        "administrators": ADMINISTRATORS,
+        **administration,
+        **custom(480, 30),
+        **keys,
+    }
 
 
 def several(**keys):
@@ -55,7 +62,7 @@ async def desk(world, browser):
 
     async def make(**keys) -> Desk:
         one = await world(**live(**keys))
-        await browser.sign_in(one.url("/main.aspx"), "admin")
+        await browser.sign_in(one.admin_url("/"), "admin")
         made = Desk(one, browser)
         made.token = (await made.ask("me")).json()["token"]
         return made

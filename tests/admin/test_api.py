@@ -12,7 +12,7 @@ MINUTE = 60.0
 
 @pytest.mark.parametrize("path", ["/contoso", "/administration"])
 async def test_an_organization_by_path_has_its_pages_below_it(world, browser, path):
-    keys = live()
+    keys = live(administration=None)
     one = await world(**keys | {"organization": {"path": path, **keys["organization"]}})
     page = await browser.sign_in(one.url(f"{path}/.claims/admin/"), "admin")
     assert (page.status, str(page.url)) == (200, one.url(f"{path}/.claims/admin/overview"))
@@ -31,13 +31,13 @@ async def test_an_administrator_is_told_who_he_is(desk):
 
 async def test_somebody_else_is_refused_and_nobody_is_challenged(desk, other_browser):
     one = await desk()
-    address = one.world.url("/.claims/admin/api/me")
+    address = one.world.admin_url("/.claims/admin/api/me")
     nobody = await other_browser.fetch(address)
     assert (nobody.status, nobody.json()["error"]) == (401, "no_session")
-    await other_browser.sign_in(one.world.url("/main.aspx"), "alice")
+    await other_browser.sign_in(one.world.admin_url("/"), "alice")
     refused = await other_browser.fetch(address)
     assert (refused.status, refused.json()["error"]) == (403, "no_access")
-    page = await other_browser.open(one.world.url("/.claims/admin/general"))
+    page = await other_browser.open(one.world.admin_url("/.claims/admin/general"))
     assert page.status == 403
     assert "Content-Security-Policy" in page.headers
 
@@ -45,14 +45,14 @@ async def test_somebody_else_is_refused_and_nobody_is_challenged(desk, other_bro
 async def test_without_administrators_nobody_is_one(desk, world, other_browser):
     one = await world()
     await other_browser.sign_in(one.url("/main.aspx"), "admin")
-    assert (await other_browser.fetch(one.url("/.claims/admin/api/me"))).status == 403
+    assert (await other_browser.fetch(one.admin_url("/.claims/admin/api/me"))).status == 403
 
 
 async def test_pages_lead_to_the_sign_in_and_back(desk, other_browser):
     one = await desk()
-    page = await other_browser.sign_in(one.world.url("/.claims/admin/general"), "admin")
-    assert (page.status, str(page.url)) == (200, one.world.url("/.claims/admin/general"))
-    first = await other_browser.open(one.world.url("/.claims/admin/"))
+    page = await other_browser.sign_in(one.world.admin_url("/.claims/admin/general"), "admin")
+    assert (page.status, str(page.url)) == (200, one.world.admin_url("/.claims/admin/general"))
+    first = await other_browser.open(one.world.admin_url("/.claims/admin/"))
     assert str(first.url).endswith("/.claims/admin/overview")
     assert "script-src 'self'" in page.headers["Content-Security-Policy"]
 
@@ -61,7 +61,7 @@ async def test_a_change_acts_at_once_and_says_how_many_sessions_it_ended(desk, c
     one = await desk()
     await other_browser.sign_in(one.world.url("/main.aspx"), "alice")
     clock.advance(20 * MINUTE)
-    await one.browser.sign_in(one.world.url("/.claims/sign-in?credentials&return=/main.aspx"), "admin")
+    await one.browser.sign_in(one.world.admin_url("/.claims/sign-in?credentials&return=/"), "admin")
     one.token = (await one.ask("me")).json()["token"]
     wishes = [{"organization": "contoso", "setting": "inactivitytimeoutinmins", "value": 15}]
     forecast = (await one.post("settings/preview", {"changes": wishes})).json()
@@ -123,8 +123,8 @@ async def test_a_change_must_be_its_senders_will(desk, options, error):
 
 async def test_the_token_of_another_session_is_none(desk, other_browser):
     one = await desk()
-    await other_browser.sign_in(one.world.url("/main.aspx"), "admin")
-    other = (await other_browser.fetch(one.world.url("/.claims/admin/api/me"))).json()["token"]
+    await other_browser.sign_in(one.world.admin_url("/"), "admin")
+    other = (await other_browser.fetch(one.world.admin_url("/.claims/admin/api/me"))).json()["token"]
     body = {"changes": [{"organization": "contoso", "setting": "sessiontimeoutinmins", "value": 90}]}
     assert (await one.post("settings/change", body, token=other)).status == 403
 
@@ -133,12 +133,13 @@ async def test_a_change_needs_credentials_of_the_last_fifteen_minutes(desk, cloc
     one = await desk()
     clock.advance(FRESH_SECONDS - 1)
     assert (await one.change(LENGTH)).status == 200
+    await one.browser.open(one.world.admin_url("/.claims/admin/general"))
     clock.advance(1)
     refused = await one.change(("contoso", "sessiontimeoutinmins", 100))
     assert (refused.status, refused.json()["error"]) == (403, "credentials_too_old")
     assert (await one.ask("settings")).status == 200
     page = await one.browser.sign_in(
-        one.world.url("/.claims/sign-in?credentials&return=/.claims/admin/general"), "admin"
+        one.world.admin_url("/.claims/sign-in?credentials&return=/.claims/admin/general"), "admin"
     )
     assert page.status == 200
     one.token = (await one.ask("me")).json()["token"]
@@ -229,8 +230,9 @@ async def test_organizations_tell_every_value_and_its_origin(desk):
     (own,) = (row for row in rows if (row["organization"], row["setting"]) == ("contoso", "WSFedNonceCookieEnabled"))
     assert (own["value"], own["effective"], own["origin"]) == (None, True, "server_settings")
     (contoso,) = (await one.ask("organizations")).json()["organizations"]
-    assert contoso["sessions"] == 1
-    assert contoso["rules"][0] == "Sessions end 90 minutes after sign-in, with a warning 20 minutes before."
+    assert contoso["sessions"] == 0
+    assert contoso["rules"][0] == "Sessions end 90 minutes after sign-in."
+    assert contoso["rules"][2].startswith("No warning is shown, and only navigations count as activity")
 
 
 async def test_the_overview_counts_what_happened(desk, other_browser):
@@ -238,7 +240,7 @@ async def test_the_overview_counts_what_happened(desk, other_browser):
     await other_browser.sign_in(one.world.url("/main.aspx"), "alice")
     await one.world.proxy._lasting.events.write()
     told = (await one.ask("overview")).json()
-    assert told["sessions"] == {"contoso": 2}
+    assert told["sessions"] == {"contoso": 1}
     assert sum(told["series"]["signed_in"]) == 2
     assert {check["name"]: check["ok"] for check in told["health"]} == {"store": True, "provider default": True}
 
@@ -246,10 +248,10 @@ async def test_the_overview_counts_what_happened(desk, other_browser):
 async def test_no_answer_is_kept(desk):
     one = await desk()
     for name in ("api/me", "openapi.json", "texts.json", "static/main.js", "general"):
-        found = await one.browser.fetch(one.world.url(f"/.claims/admin/{name}"))
+        found = await one.browser.fetch(one.world.admin_url(f"/.claims/admin/{name}"))
         assert (found.status, found.headers["Cache-Control"]) == (200, "no-store"), name
-    assert (await one.browser.fetch(one.world.url("/.claims/admin/static/../api.py"))).status in (400, 404)
-    assert (await one.browser.fetch(one.world.url("/.claims/admin/static/none.js"))).status == 404
+    assert (await one.browser.fetch(one.world.admin_url("/.claims/admin/static/../api.py"))).status in (400, 404)
+    assert (await one.browser.fetch(one.world.admin_url("/.claims/admin/static/none.js"))).status == 404
 
 
 async def test_acts_are_audited(desk, tmp_path):

@@ -9,13 +9,20 @@ from pathlib import Path
 import pytest
 import redis
 
+from admin.conftest import live
+from proxy.admin.acts import Acts
+from proxy.app import sessions_of
 from proxy.app.doctor import Grade, examined
 from proxy.configuration import load
 from proxy.model.deployment import Tls
+from proxy.model.organization import ScriptPlacement
+from proxy.observability.audit import Audit
+from proxy.settings.change import Wish
+from proxy.settings.live import Author, LiveSettings
 from proxy.store.examination import examine
 from support.certificates import make_certificate
 from support.ports import free_port
-from support.world import CLIENT_SECRET, SECRET
+from support.world import CLIENT_SECRET, SECRET, custom
 
 OK, WARNING, FAULT = Grade.OK, Grade.WARNING, Grade.FAULT
 
@@ -52,10 +59,48 @@ async def graded(deployment, clock=time.time):
 
 
 async def test_where_all_is_well_everything_is_told_as_well(deployment):
-    grades, told = await graded(deployment)
-    assert grades == {"secret": OK, "store": OK, "provider default": OK, "upstream contoso": OK}
+    (contoso,) = deployment.organizations
+    shown = replace(deployment, organizations=(replace(contoso, inject=ScriptPlacement.DOCUMENTS),))
+    grades, told = await graded(shown)
+    assert grades == {
+        "secret": OK,
+        "redirect URIs default": OK,
+        "rules contoso": OK,
+        "store": OK,
+        "provider default": OK,
+        "upstream contoso": OK,
+    }
     assert "reading, writing, scripts and messages work" in told
     assert "signing keys: 1" in told
+
+
+async def test_timeouts_without_effect_are_warned_of(world, redis_url):
+    one = await world(state=redis_url, **custom(session=90))
+    deployment = load(one.write_configuration(one.port), {})
+    off = replace(deployment, server_settings=replace(deployment.server_settings, allow_custom_session_duration=False))
+    for each, warned in ((off, True), (deployment, False)):
+        _, told = await graded(each)
+        assert ("sessiontimeoutenabled: takes no effect, because AllowCustomSessionDuration is off" in told) is warned
+        assert ("rules contoso: Sessions end 90 minutes after sign-in." in told) is not warned
+    assert "browser.inject: is none, so no user sees a warning before a session ends" in told
+
+
+async def test_rules_are_those_that_administrators_set(world, redis_url, clock):
+    one = await world(state=redis_url, settings={"source": "live"}, **custom(session=90))
+    deployment = load(one.write_configuration(one.port), {})
+    sessions = sessions_of(deployment, time.time)
+    try:
+        settings = LiveSettings(sessions.admin, time.time)
+        await settings.read()
+        acts = Acts(deployment, sessions, settings, Audit(), time.time)
+        await acts.change([Wish(None, "AllowCustomSessionDuration", False)], Author("alice"))
+    finally:
+        await sessions.close()
+    _, told = await graded(deployment)
+    assert "takes no effect, because AllowCustomSessionDuration is off" in told
+    assert "or run claims-proxy settings set AllowCustomSessionDuration=true" in told
+    _, told = await graded(replace(deployment, settings_live=False))
+    assert "takes no effect" not in told
 
 
 async def test_federation_metadata_and_decryption_keys_are_looked_at(world, tmp_path):
@@ -68,6 +113,14 @@ async def test_federation_metadata_and_decryption_keys_are_looked_at(world, tmp_
     grades, told = await graded(deployment)
     assert grades["provider default"] is FAULT
     assert "decryption_keys" in told
+
+
+async def test_bearer_issuer_is_looked_at(world):
+    one = await world(federated=True, within=False)
+    for issuer, grade in ((one.adfs.state.issuer.url, OK), (f"http://127.0.0.1:{free_port()}/adfs", FAULT)):
+        one.keys["organization"] = {"bearer": {"issuer": issuer, "audiences": "https://crm.contoso.com/"}}
+        grades, told = await graded(load(one.write_configuration(one.port), {}))
+        assert (grades["provider default"], grades["provider contoso, bearer.issuer"]) == (OK, grade), told
 
 
 async def test_sessions_in_memory_are_no_fault_and_are_told(deployment):
@@ -170,7 +223,7 @@ async def test_a_secret_of_few_characters_is_told_and_not_shown(deployment):
 
 async def test_a_ca_file_that_is_none_keeps_from_asking_anybody(deployment, tmp_path):
     grades, _ = await graded(replace(deployment, ca_file=str(tmp_path / "none")))
-    assert grades == {"secret": OK, "ca_file": FAULT}
+    assert grades == {"secret": OK, "redirect URIs default": OK, "ca_file": FAULT}
 
 
 async def test_an_audit_file_that_cannot_be_written_is_told(deployment, tmp_path):
@@ -207,3 +260,14 @@ async def test_nothing_is_left_in_the_store(redis_url):
     assert found.version
     with redis.Redis.from_url(redis_url) as client:
         assert client.keys("*") == []
+
+
+async def test_administration_is_told_with_its_redirect_uri_or_warned_of(world):
+    one = await world(**live())
+    grades, told = await graded(load(one.write_configuration(one.port), {}))
+    assert grades["administration"] is OK
+    assert f"redirect URI: {one.admin_url('/.claims/callback')}" in told
+    shared = await world(**live(administration=None))
+    grades, told = await graded(load(shared.write_configuration(shared.port), {}))
+    assert grades["administration"] is WARNING
+    assert "admin pages share the origin" in told

@@ -46,6 +46,17 @@ async def scrape(management: RunningManagement) -> dict[tuple[str, ...], float]:
     }
 
 
+async def test_check_that_fails_unexpectedly_is_503_and_not_500(management):
+    class Broken(Told):
+        async def checks(self):
+            raise RuntimeError("the handler is closed")
+
+    status, said = await get(await management(Broken()), "/readyz")
+    assert (status, said["status"], said["checks"]["process"]["ok"]) == (503, "not ready", False)
+    status, said = await get(await management(Told(Check("store", ok=True))), "/readyz")
+    assert (status, said["status"]) == (200, "ready")
+
+
 @pytest.fixture
 async def management():
     """`await management(watched)`: one that tells of it."""

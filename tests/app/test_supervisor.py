@@ -9,9 +9,11 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from proxy.app.management import RunningManagement, managed
 from proxy.app.supervisor import Supervisor
+from proxy.app.worker_process import Worker
 from proxy.errors import CannotReload, CannotStart
-from proxy.model.deployment import Deployment, Listen
+from proxy.model.deployment import Deployment, Listen, Management
 from proxy.model.organization import Organization
 from proxy.model.provider import IdentityProvider, SecretText
 from support.patience import HANG
@@ -162,6 +164,75 @@ async def test_what_workers_count_is_added_up_and_never_falls(supervisor, deploy
     assert await requests_of(supervisor) == 21
 
 
+async def readiness(management: RunningManagement) -> tuple[int, str]:
+    """The status of /readyz, and the reason of its check of the workers."""
+    async with (
+        aiohttp.ClientSession() as client,
+        client.get(f"http://127.0.0.1:{management.port}/readyz") as answer,
+        client.get(f"http://127.0.0.1:{management.port}/metrics") as metrics,
+    ):
+        assert metrics.status == 200
+        said = await answer.json() if answer.content_type == "application/json" else {"checks": {}}
+        return answer.status, said["checks"].get("workers", {}).get("reason")
+
+
+@pytest.fixture
+async def management(supervisor):
+    made = await managed(supervisor, Management(port=0))
+    async with asyncio.timeout(30):
+        # A worker's first heartbeat comes back within moments.
+        while await readiness(made) != (200, ""):  # noqa: ASYNC110 - the workers are other processes
+            await asyncio.sleep(0.01)
+    yield made
+    await made.close()
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
+async def test_node_stays_ready_while_one_worker_does_not_answer(supervisor, management, number):
+    first = supervisor.process_ids[0]
+    os.kill(first, number)
+    seen = []
+    async with asyncio.timeout(60):
+        while (200, "1 of 2 workers answer") not in seen:
+            seen.append(await readiness(management))
+        if number is signal.SIGSTOP:
+            os.kill(first, signal.SIGCONT)
+        while seen[-1] != (200, ""):
+            seen.append(await readiness(management))
+    assert {status for status, _ in seen} <= {200, 503}  # 503 only where a loaded machine lets the other one be late
+
+
+async def test_stop_ends_a_worker_that_is_being_started(deployment, monkeypatch):
+    spawned = []
+    spawn = Worker.spawn
+
+    async def spawn_and_note(*given):
+        spawned.append(await spawn(*given))
+        return spawned[-1]
+
+    monkeypatch.setattr(Worker, "spawn", spawn_and_note)
+    made = Supervisor(deployment, 2)
+    await made.start()
+    os.kill(made.process_ids[0], signal.SIGKILL)
+    async with asyncio.timeout(30):
+        while len(spawned) < 3:  # noqa: ASYNC110 - another process dies
+            await asyncio.sleep(0.01)
+        await made.close()
+        for worker in spawned:
+            await worker.gone()
+
+
+async def test_node_is_not_ready_while_no_worker_answers(supervisor, management):
+    processes = supervisor.process_ids
+    for each in processes:
+        os.kill(each, signal.SIGSTOP)
+    try:
+        assert await readiness(management) == (503, "0 of 2 workers answer")
+    finally:
+        for each in processes:
+            os.kill(each, signal.SIGCONT)
+
+
 async def test_checks_are_those_of_all_workers(supervisor):
     async with asyncio.timeout(HANG):
         # A worker's first heartbeat comes back within moments.
@@ -181,7 +252,7 @@ async def test_a_worker_that_does_not_answer_is_told_and_holds_up_nobody(supervi
     os.kill(first, signal.SIGSTOP)
     try:
         workers = (await supervisor.checks())[0]
-        assert (workers.ok, workers.needed, workers.reason) == (False, False, "1 of 2 answer")
+        assert (workers.ok, workers.needed, workers.reason) == (False, False, "1 of 2 workers answer")
         assert (await supervisor.snapshot()).gauges["workers"] == {(): 1}
     finally:
         os.kill(first, signal.SIGCONT)

@@ -8,7 +8,8 @@ import pytest
 from aiohttp import web
 
 from proxy.errors import TokenRefused
-from proxy.tokens.jwt import IdTokenExpectation, LogoutTokenExpectation, verify_id_token, verify_logout_token
+from proxy.tokens.expectations import IdTokenExpectation, LogoutTokenExpectation
+from proxy.tokens.jwt import verify_id_token, verify_logout_token
 from support import tokens
 from support.logout import EVENT, is_in, logout_token, one, sids_of
 

@@ -10,7 +10,8 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from proxy.errors import TokenRefused
-from proxy.tokens.jwt import AccessTokenExpectation, IdTokenExpectation, verify_access_token, verify_id_token
+from proxy.tokens.expectations import AccessTokenExpectation, IdTokenExpectation
+from proxy.tokens.jwt import verify_access_token, verify_id_token
 from proxy.tokens.keys import UnknownKey
 from proxy.tokens.strict import encode_base64url
 from support.tokens import (

@@ -1,8 +1,10 @@
 """What a page loads of ours, through the listener of a whole proxy."""
 
 import pytest
+from aiohttp.test_utils import make_mocked_request
 
 from proxy.browser.assets import Assets
+from proxy.model.organization import Organization
 from support.browser import Browser
 from support.world import World
 
@@ -57,11 +59,25 @@ async def test_it_comes_compressed_where_that_is_taken_as_another_representation
     assert (await visited(path, headers=tags | {"Accept-Encoding": "identity"})).status == 200
 
 
-@pytest.mark.parametrize(("version", "lasting"), [(Assets().script_version, True), ("0" * 16, False), ("", False)])
-async def test_only_an_address_with_the_very_version_is_kept_for_ever(visited, version, lasting):
-    answer = await visited(f"session-watch.js?v={version}")
-    assert answer.status == 200
-    assert ("immutable" in answer.headers["Cache-Control"]) is lasting
+async def test_only_an_address_with_the_very_version_is_kept_for_ever(visited):
+    current = (await visited("session-watch.js")).headers["ETag"].strip('"').removesuffix("-gzip")
+    for version, lasting in ((current, True), ("0" * 16, False), ("", False)):
+        answer = await visited(f"session-watch.js?v={version}")
+        assert answer.status == 200
+        assert ("immutable" in answer.headers["Cache-Control"]) is lasting
+
+
+async def test_script_names_the_mount_of_its_organization(visited):
+    contoso, fabrikam = (
+        Organization("contoso", "1", ("crm",), "http://u"),
+        Organization("fabrikam", "2", ("f",), "http://u"),
+    )
+    assets = Assets({"contoso": "/.claims", "fabrikam": '/fab"rikam/.claims'}, "/.claims")
+    for organization, named in ((contoso, '"/.claims/"'), (fabrikam, r'"/fab\"rikam/.claims/"'), (None, '"/.claims/"')):
+        request = make_mocked_request("GET", "/.claims/session-watch.js")
+        answer = await assets.endpoints["session-watch.js"](request, None, organization)
+        assert f"location.origin + {named};" in answer.body.decode()
+    assert 'location.origin + "/.claims/";' in (await visited("session-watch.js")).text
 
 
 @pytest.mark.parametrize("path", ["texts/tlh.json", "texts/", "texts/../session-watch.js", "texts/en", "session-watch"])

@@ -1,10 +1,12 @@
 """The administrators' pages in a real browser, looked at and driven as an administrator would."""
 
 import pytest
+from playwright.async_api import expect
 
 from admin.conftest import live
 from chromium.test_demo import sign_in
 from support.axe import is_accessible
+from support.watched import screen
 
 MINUTE = 60.0
 
@@ -15,9 +17,9 @@ async def station(world, page):
 
     async def make(name: str, account: str = "admin", **keys):
         one = await world(**live(**keys))
-        await page.goto(one.url(f"/.claims/admin/{name}"))
+        await page.goto(one.admin_url(f"/.claims/admin/{name}"))
         await sign_in(page, account)
-        await page.wait_for_url(one.url(f"/.claims/admin/{name}"))
+        await page.wait_for_url(one.admin_url(f"/.claims/admin/{name}"))
         return one
 
     return make
@@ -43,7 +45,7 @@ async def test_a_shorter_limit_is_previewed_saved_and_ends_a_session_elsewhere(
     await page.get_by_text("Saved as revision 1. 1 session ended.").wait_for()
     answer = await other.request.get(one.url("/api/data/v9.2/WhoAmI"), headers={"Accept": "application/json"})
     assert (answer.status, (await answer.json())["error"]) == (401, "inactivity_timeout")
-    await page.goto(one.url("/.claims/admin/history"))
+    await page.goto(one.admin_url("/.claims/admin/history"))
     await page.get_by_text("inactivitytimeoutinmins of contoso: the configuration's value → 6").wait_for()
     await screenshot(page, "admin-2-history")
     await page.get_by_role("button", name="Go back to the configuration file").click()
@@ -73,17 +75,39 @@ async def test_somebody_else_sees_that_he_may_not(station, page, screenshot):
     await screenshot(page, "admin-4-no-access")
 
 
+async def sixteen_minutes(one, page, clock) -> None:
+    """Let them pass for somebody who is there: the page reports what is typed."""
+    clock.advance(10 * MINUTE)
+    async with page.expect_response(one.admin_url("/.claims/activity")):
+        await page.get_by_label("Why").press("End")
+    clock.advance(6 * MINUTE)
+
+
 async def test_old_credentials_lead_to_the_sign_in_and_back(station, page, clock):
     one = await station("general")
-    clock.advance(16 * MINUTE)
+    await sixteen_minutes(one, page, clock)
     await page.get_by_label("Enter maximum session length").fill("90")
     await page.get_by_role("button", name="Save").click()
     await page.get_by_role("link", name="Sign in again").click()
     await sign_in(page, "admin")
-    await page.wait_for_url(one.url("/.claims/admin/general"))
+    await page.wait_for_url(one.admin_url("/.claims/admin/general"))
     await page.get_by_label("Enter maximum session length").fill("90")
     await page.get_by_role("button", name="Save").click()
     await page.get_by_text("Saved as revision 1").wait_for()
+
+
+async def test_inactivity_is_warned_of_before_it_ends_a_session_at_the_own_host(station, page, clock, screenshot):
+    one = await station("general")
+    clock.advance(14 * MINUTE)
+    one.proxy._lasting.announcements.changed()  # has the page ask how long its session lasts
+    warning = screen(page)
+    await expect(warning).to_contain_text("Are you still there?")
+    await screenshot(page, "admin-12-warning")
+    async with page.expect_response(one.admin_url("/.claims/activity")):
+        await warning.get_by_role("button").first.click()
+    await expect(warning).to_have_count(0)
+    clock.advance(2 * MINUTE)
+    assert await page.evaluate("async () => (await fetch('/.claims/admin/api/me')).status") == 200
 
 
 async def test_a_session_is_found_and_signed_out(station, page, chromium, screenshot):

@@ -6,6 +6,7 @@ import pytest
 from playwright.async_api import expect
 
 from admin.conftest import Desk, several
+from chromium.test_admin import sixteen_minutes
 from chromium.test_demo import sign_in
 from support.axe import is_accessible
 from support.watched import screen
@@ -21,7 +22,7 @@ async def general(world, page):
 
     async def make(**keys):
         one = await world(**several(**keys))
-        await page.goto(one.url("/.claims/admin/general"))
+        await page.goto(one.admin_url("/.claims/admin/general"))
         await sign_in(page, "admin")
         await page.get_by_label(LENGTH).wait_for()
         return one
@@ -81,7 +82,7 @@ async def test_of_two_administrators_the_second_sees_what_changed_and_keeps_what
 ):
     one = await general()
     await page.get_by_label(REMINDER).fill("10")
-    await browser.sign_in(one.url("/main.aspx"), "admin")
+    await browser.sign_in(one.admin_url("/"), "admin")
     desk = Desk(one, browser)
     desk.token = (await desk.ask("me")).json()["token"]
     assert (await desk.change(("contoso", "sessiontimeoutinmins", 90))).status == 200
@@ -108,8 +109,7 @@ async def test_half_a_minute_is_no_value(general, page):
 
 
 async def test_credentials_that_are_too_old_are_told_before_anything_is_filled_in(general, page, clock):
-    await general()
-    clock.advance(16 * MINUTE)
+    await sixteen_minutes(await general(), page, clock)
     await page.reload()
     await expect(page.get_by_role("alert")).to_contain_text("needs credentials of the last 15 minutes")
     await expect(page.get_by_label(LENGTH)).to_be_visible()

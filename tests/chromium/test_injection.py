@@ -168,3 +168,58 @@ async def test_two_copies_of_the_global_context_load_it_once(signed_in, page):
     await page.goto(one.url("/resource"))
     await page.add_script_tag(url="/ClientGlobalContext.js.aspx")
     assert await page.evaluate("document.querySelectorAll('script[src$=\"session-watch.js\"]').length") == 1
+
+
+# Every name that a document has could be an element's; the same page without them is the control.
+CLOBBERED = """<script>
+  const names = new Set();
+  for (let each = document; each; each = Object.getPrototypeOf(each))
+    for (const name of Object.getOwnPropertyNames(each)) names.add(name);
+  const base = location.origin + "/.claims/";
+  const markup = [...names, "claims-session " + base].map((name) =>
+    `<img name="${name}" id="${name}" src="/attack/image.png">`);
+  Element.prototype.insertAdjacentHTML.call(document.documentElement, "beforeend", markup.join(""));
+</script>
+<iframe name="claims-session /.claims/" srcdoc=""></iframe><base href="/attack/">"""
+
+
+@pytest.mark.parametrize("inject", ["documents", "global-context"])
+@pytest.mark.parametrize("markup", ["", CLOBBERED], ids=["plain", "clobbered"])
+async def test_script_takes_nothing_that_markup_can_name(world, page, inject, markup):
+    text = f"<!doctype html><title>a</title>{markup}<script src=/ClientGlobalContext.js.aspx></script><p>text</p>"
+
+    async def resource(_):
+        return web.Response(text=text, content_type="text/html")
+
+    async def context(_):
+        return web.Response(text="window.context = true", content_type="application/javascript")
+
+    app, port = web.Application(), free_port()
+    app.router.add_get("/resource", resource)
+    app.router.add_get("/ClientGlobalContext.js.aspx", context)
+    requested, faults = [], []
+    page.on("request", lambda request: requested.append(request.url))
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    async with served(app, port):
+        settings = custom(inactivity=15)
+        upstream = {"upstream": f"http://127.0.0.1:{port}", "browser": {"inject": inject}}
+        one = await world(**settings | {"organization": settings["organization"] | upstream})
+        await page.clock.install()
+        await page.goto(one.url("/resource"))
+        await sign_in(page)
+        await page.wait_for_url(one.url("/resource"))
+        is_clobbered = await page.evaluate("document.createElement instanceof Element")
+        assert is_clobbered is bool(markup)
+        await page.clock.run_for(2000)
+        one.clock.advance(60)
+        async with page.expect_response(lambda answer: answer.url.endswith("/.claims/activity")):
+            await page.clock.fast_forward(60_000)
+            await page.keyboard.press("a")
+            await page.clock.run_for(2000)
+        one.clock.advance(14 * 60)
+        await page.clock.fast_forward(14 * 60_000)
+        await expect(screen(page)).to_contain_text("still there")
+    scripts = [url for url in requested if "session-" in url]
+    assert scripts
+    assert all(url.startswith(one.url("/.claims/")) for url in scripts)
+    assert faults == []

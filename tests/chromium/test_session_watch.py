@@ -155,7 +155,7 @@ async def test_the_title_calls_while_nobody_looks_and_is_put_back(watched):
     one = await watched(**custom(session=60))
     page = await one.open()
     plain = await page.title()
-    hide = "hidden => Object.defineProperty(document, 'hidden', { value: hidden, configurable: true })"
+    hide = "hidden => Object.defineProperty(Document.prototype, 'hidden', { value: hidden, configurable: true })"
     await page.evaluate(hide, arg=True)
     await one.pass_time(41 * MINUTE)
     await expect(screen(page)).to_contain_text(WARNED)
@@ -173,7 +173,7 @@ async def test_where_motion_is_not_wanted_the_title_calls_once_and_stands(watche
     one = await watched(browser={"reduced_motion": "reduce"}, **custom(session=60))
     page = await one.open()
     plain = await page.title()
-    await page.evaluate("Object.defineProperty(document, 'hidden', { value: true, configurable: true })")
+    await page.evaluate("Object.defineProperty(Document.prototype, 'hidden', { value: true, configurable: true })")
     await one.pass_time(41 * MINUTE)
     await expect(screen(page)).to_contain_text(WARNED)
     for _ in range(3):

@@ -43,6 +43,9 @@ def test_programs_are_told_the_same(run, nobody_answers):
     assert [(each["check"], each["grade"]) for each in found] == [
         ("configuration", "ok"),
         ("secret", "ok"),
+        ("redirect URIs default", "ok"),
+        ("configuration", "warning"),
+        ("rules contoso", "ok"),
         ("store", "warning"),
         ("provider default", "fault"),
         ("upstream contoso", "fault"),

@@ -58,6 +58,58 @@ def test_a_user_s_sessions_are_revoked_and_no_other_s(run, config):
     assert isinstance(lookup(config, bob), Live)
 
 
+@pytest.mark.parametrize("user", ["Alice", "Alice Ng", "Carol", "alice"])
+def test_display_name_revokes_nobody(run, config, user):
+    cookies = [sign_in(config, upn, name="Alice Ng") for upn in ("alice@contoso.com", None)]
+    cookies.append(sign_in(config, "dave@contoso.com", name="Carol"))
+    result = run("sessions", "revoke", "--config", config, "--user", user)
+    assert (result.exit_code, result.stdout) == (1, "0 sessions ended.\n")
+    assert all(isinstance(lookup(config, cookie), Live) for cookie in cookies)
+    found = run("sessions", "list", "--config", config, "--user", user, "--json").stdout
+    assert found
+
+
+def test_revoking_a_upn_leaves_others_who_are_displayed_by_it(run, config):
+    alice, eve = sign_in(config, "alice@contoso.com"), sign_in(config, None, name="alice@contoso.com")
+    assert run("sessions", "revoke", "--config", config, "--user", "alice@contoso.com").exit_code == 0
+    assert lookup(config, alice).tombstone.reason is EndReason.REVOKED
+    assert isinstance(lookup(config, eve), Live)
+    assert run("sessions", "revoke", "--config", config, "--user", "sub of alice@contoso.com").exit_code == 0
+    assert lookup(config, eve).tombstone.reason is EndReason.REVOKED
+
+
+def test_subject_is_revoked_in_its_own_letter_case_only(run, config):
+    eve = sign_in(config, None, name="Eve")
+    assert run("sessions", "revoke", "--config", config, "--user", "SUB of Eve").exit_code == 1
+    assert isinstance(lookup(config, eve), Live)
+    assert run("sessions", "revoke", "--config", config, "--user", "sub of Eve").exit_code == 0
+
+
+def test_upn_is_revoked_at_every_provider_unless_one_is_named(run, tmp_path, redis_server):
+    own = {"name": "partners", "protocol": "ws-federation", "metadata": "https://p/m.xml", "realm": "urn:x"}
+    fabrikam = {"name": "fabrikam", "hosts": ["crm.fabrikam.com"], "identity_provider": own}
+    config = write_configuration(
+        tmp_path,
+        port=1,
+        issuer="http://127.0.0.1:1/adfs",
+        upstream="http://127.0.0.1:2",
+        state=redis_server.url,
+        more_organizations=[fabrikam],
+    )
+    ours, theirs = (sign_in(config, "alice@contoso.com", provider=name) for name in ("default", "partners"))
+    revoke = ("sessions", "revoke", "--config", config)
+    unknown = run(*revoke, "--user", "alice@contoso.com", "--provider", "partner")
+    assert unknown.exit_code == 2
+    assert "known: default, partners" in unknown.stderr
+    assert run(*revoke, "--session", "x" * 43, "--provider", "partners").exit_code == 2
+    assert run(*revoke, "--user", "alice@contoso.com", "--provider", "partners").stdout == "1 session ended.\n"
+    assert isinstance(lookup(config, ours), Live)
+    assert isinstance(lookup(config, theirs), Ended)
+    again = sign_in(config, "alice@contoso.com", provider="other")
+    assert run(*revoke, "--user", "alice@contoso.com").stdout == "2 sessions ended.\n"
+    assert all(isinstance(lookup(config, cookie), Ended) for cookie in (ours, again))
+
+
 def test_one_session_is_revoked_by_its_id(run, config):
     alice, again = sign_in(config, "alice@contoso.com"), sign_in(config, "alice@contoso.com")
     rows = [json.loads(line) for line in run("sessions", "list", "--config", config, "--json").stdout.splitlines()]

@@ -12,6 +12,7 @@ from proxy.store.admin_port import BUCKET_SECONDS
 from support.command_sessions import sign_in, with_sessions
 from support.world import write_configuration
 
+INJECT = {"inject": "documents"}
 GUID = "5b1d1b0c-5d0e-4c53-9d9c-0f3d4f6a7b21"
 
 
@@ -25,7 +26,7 @@ def written(tmp_path, redis_server):
     """Writes a configuration over an empty Redis."""
 
     def write(**keys):
-        organization = {"id": GUID, "system_settings": {"sessiontimeoutinmins": 480}}
+        organization = {"id": GUID, "system_settings": {"sessiontimeoutinmins": 480}, "browser": INJECT}
         return write_configuration(
             tmp_path,
             port=1,

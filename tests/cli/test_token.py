@@ -1,4 +1,4 @@
-"""`claims-proxy token inspect`: what an administrator is told of a token, offline."""
+"""`claims-proxy token inspect`: the report that an administrator reads. Documents of the provider are files here."""
 
 import json
 from datetime import UTC, datetime
@@ -67,11 +67,13 @@ def test_every_check_that_fails_is_told_not_only_the_first(inspect):
     assert failed == {"signature", "audience", "ends"}
 
 
-def test_without_metadata_the_signature_is_not_checked_and_it_says_what_would_do(inspect, tmp_path):
-    own = {"protocol": "ws-federation", "metadata": "https://adfs.contoso.com/m.xml", "realm": REALM}
+def test_without_metadata_nothing_is_decided_and_it_says_what_would_do(inspect, tmp_path):
+    own = {"protocol": "ws-federation", "metadata": str(tmp_path / "missing.xml"), "realm": REALM}
     text = as_text(response(signed(assertion(SAML11))))
     result = inspect(text, "--at", AT, provider=own)
-    assert "not checked  signature: needs the provider's metadata" in result.output
+    assert (result.exit_code, result.output.splitlines()[-1]) == (2, "cannot be decided")
+    assert "give --metadata FILE" in result.output
+    assert "alice@contoso.com" in result.output
     result = inspect(text, "--at", AT, "--metadata", str(tmp_path / "metadata.xml"), provider=own)
     assert "pass  signature" in result.output
     assert result.exit_code == 0
@@ -84,23 +86,88 @@ def test_what_cannot_be_decrypted_says_so(inspect):
     assert "FAIL  decryption" in result.output
 
 
-def test_a_jwt_is_looked_at_by_its_own_rules(inspect, tmp_path):
-    openid = {"issuer": tokens.ISSUER, "client_id": tokens.CLIENT}
-    keys = tmp_path / "keys.json"
-    keys.write_text(json.dumps({"keys": [tokens.jwk(tokens.rsa_key())]}))
-    result = inspect(tokens.id_token(), "--at", str(tokens.NOW), "--jwks", str(keys), provider=openid)
+OPENID = {"issuer": tokens.ISSUER, "client_id": tokens.CLIENT}
+
+
+@pytest.fixture
+def documents(tmp_path) -> tuple[str, ...]:
+    """Options that name the provider's discovery document and keys."""
+    where = {name: f"{tokens.ISSUER}/{name}" for name in ("authorization_endpoint", "token_endpoint", "jwks_uri")}
+    files = {"discovery": {"issuer": tokens.ISSUER, **where}, "jwks": {"keys": [tokens.jwk(tokens.rsa_key())]}}
+    for name, document in files.items():
+        (tmp_path / name).write_text(json.dumps(document))
+    return tuple(word for name in files for word in (f"--{name}", str(tmp_path / name)))
+
+
+def test_a_jwt_is_looked_at_by_its_own_rules(inspect, documents):
+    result = inspect(tokens.id_token(), "--at", str(tokens.NOW), *documents, provider=OPENID)
     assert result.exit_code == 0, result.output
+    assert result.output.startswith("id token\n")
     assert "pass  signature" in result.output
     assert "not checked  nonce" in result.output
-    result = inspect(tokens.id_token(aud="other"), "--at", str(tokens.NOW), provider=openid)
+    result = inspect(tokens.id_token(aud="other"), "--at", str(tokens.NOW), *documents, provider=OPENID)
     assert result.exit_code == 1
     assert "FAIL  audience" in result.output
-    assert "not checked  signature: needs the provider's keys" in result.output
 
 
-def test_nothing_of_the_token_itself_is_shown(inspect):
+@pytest.mark.parametrize(
+    ("token", "kind"),
+    [
+        (tokens.id_token(), "id token"),
+        (tokens.id_token(nonce=...), "bearer token"),
+        (tokens.access_token(), "bearer token"),
+        (tokens.access_token(events={}), "logout token"),
+    ],
+)
+def test_jwt_is_checked_as_what_it_looks_like_or_as_it_is_told(inspect, documents, token, kind):
+    shown = inspect(token, "--at", str(tokens.NOW), *documents, provider=OPENID).output
+    assert shown.startswith(f"{kind}\n")
+    shown = inspect(token, "--as", "id-token", "--at", str(tokens.NOW), *documents, provider=OPENID).output
+    assert shown.startswith("id token\n")
+
+
+def test_without_the_providers_documents_a_jwt_is_not_decided(inspect, documents):
+    closed = {"issuer": "http://127.0.0.1:9/adfs", "client_id": tokens.CLIENT}
+    result = inspect(tokens.id_token(), "--at", str(tokens.NOW), provider=closed)
+    assert (result.exit_code, result.output.splitlines()[-1]) == (2, "cannot be decided")
+    assert "give --discovery FILE and --jwks FILE" in result.output
+    assert "alice@contoso.com" in result.output
+
+
+def test_bearer_token_at_ws_federation_needs_an_issuer(inspect):
+    result = inspect(tokens.access_token(), "--at", str(tokens.NOW))
+    assert (result.exit_code, "FAIL  no_bearer_here: sign-in is WS-Federation" in result.output) == (1, True)
+    result = inspect(tokens.id_token(), "--at", str(tokens.NOW), "--as", "id-token")
+    assert (result.exit_code, "signs in by WS-Federation, which has no such token" in result.stderr) == (2, True)
+
+
+FORGED = "alice\n\n  pass  signature\n\nwould be accepted\r\x1b[2K\x85\x9b\u2028\u202e\x7f"
+
+
+@pytest.mark.parametrize("where", [{"upn": FORGED}, {FORGED: "x"}, {"aud": FORGED}, {"list": [FORGED]}])
+def test_claims_forge_no_line_of_the_report(inspect, documents, where):
+    result = inspect(tokens.id_token(**where), "--at", str(tokens.NOW), *documents, provider=OPENID)
+    shown = inspect(tokens.id_token(aud="x"), "--at", str(tokens.NOW), *documents, provider=OPENID).output
+    assert not set(result.output) & set("\r\x1b\x85\x9b\u2028\u202e\x7f")
+    assert "\n  pass  signature\n\nwould be accepted" not in result.output
+    assert sum(line in ("would be accepted", "is refused") for line in result.output.splitlines()) == 1
+    assert shown.splitlines()[-1] == "is refused"
+    told = inspect(tokens.id_token(**where), "--at", str(tokens.NOW), *documents, "--json", provider=OPENID).output
+    assert not set(told) & set("\r\x1b\x85\x9b\u2028\u202e\x7f")
+    assert json.loads(told)["accepted"] is ("aud" not in where)
+
+
+def test_attributes_of_saml_forge_no_line_of_the_report(inspect):
+    forged = "alice\n\nwould be accepted\u2028\u202e"
+    result = inspect(as_text(response(signed(assertion(SAML20, upn=forged)))), "--at", AT)
+    assert result.exit_code == 0, result.output
+    assert r"alice\x0a\x0awould be accepted\u2028\u202e" in result.output
+    assert result.output.splitlines().count("would be accepted") == 1
+
+
+def test_nothing_of_the_token_itself_is_shown(inspect, documents):
     token = tokens.id_token()
-    result = inspect(token, "--at", str(tokens.NOW), provider={"issuer": tokens.ISSUER, "client_id": tokens.CLIENT})
+    result = inspect(token, "--at", str(tokens.NOW), *documents, provider=OPENID)
     assert not any(part in result.output for part in token.split("."))
 
 

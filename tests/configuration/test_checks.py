@@ -3,6 +3,7 @@
 import pytest
 
 INACTIVITY = "\n      inactivitytimeoutenabled: true\n      inactivitytimeoutinmins: 10\n"
+ADMINISTRATION = "administration: {host: %s%s}\n"
 LONG = "    system_settings: {sessiontimeoutenabled: true, sessiontimeoutinmins: 1500}\n"
 TWO = "  - {name: fabrikam, hosts: [%s], upstream: http://b%s}\n"
 
@@ -16,6 +17,26 @@ def change(text: str, old: str, new: str) -> str:
     ("bad", "fine", "says"),
     [
         ("workers: 4\n", "workers: 1\n", "workers: several workers cannot share memory:"),
+        (
+            ADMINISTRATION % ("CRM.contoso.com", ""),
+            ADMINISTRATION % ("admin.contoso.com", ""),
+            "administration.host: crm.contoso.com is a host of organization contoso",
+        ),
+        (
+            ADMINISTRATION % ("'admin.contoso.com:8443'", ""),
+            ADMINISTRATION % ("'admin.contoso.com'", ""),
+            "administration.host: is no host name; write the name alone, without scheme, port and path",
+        ),
+        (
+            ADMINISTRATION % ("admin.contoso.com", ", provider: partner"),
+            ADMINISTRATION % ("admin.contoso.com", ", provider: default"),
+            "administration.provider: partner is not the name of an identity provider; fix: write one of default",
+        ),
+        (
+            TWO.replace("fabrikam", "administration") % ("b", "") + ADMINISTRATION % ("admin.contoso.com", ""),
+            TWO.replace("fabrikam", "administration") % ("b", ""),
+            "name: administration is the name of the administration host",
+        ),
         (TWO % ("crm.contoso.com", ""), TWO % ("crm.fabrikam.com", ""), "is claimed by contoso already"),
         (
             TWO % ("CRM.contoso.com", ""),
@@ -135,3 +156,13 @@ def test_what_would_not_act_is_refused_in_so_many_words(faults, good, scheme):
 def test_words_that_mean_off_are_accepted(faults, good):
     more = 'settings: {source: yaml}\nbinding: {device_bound_sessions: "off"}\nworkers: auto\n'
     assert faults(good + more) == []
+
+
+def test_administration_needs_a_provider_where_none_is_at_the_top(faults, good):
+    own = "    identity_provider: {name: own, protocol: oidc, issuer: https://b, client_id: a, client_secret: b}\n"
+    provider, organizations = good.split("organizations:\n")
+    head = provider[: provider.index("identity_provider:")] + f"organizations:\n{organizations}{own}"
+    (fault,) = faults(head + ADMINISTRATION % ("admin.contoso.com", ""))
+    assert "administration.provider: is missing, and there is no top-level identity_provider" in fault
+    assert fault.endswith("fix: write one of own")
+    assert faults(head + ADMINISTRATION % ("admin.contoso.com", ", provider: own")) == []

@@ -48,6 +48,7 @@ def test_the_double_knows_the_proxys_addresses():
     assert client.redirect_uris == (
         "http://127.0.0.1:8080/.claims/callback",
         "http://localhost:8080/.claims/callback",
+        "http://admin.localhost:8080/.claims/callback",
     )
     assert client.may_return_after_logout("http://127.0.0.1:8080/.claims/signed-out")
     assert client.resources == ("http://127.0.0.1:8080/",)

@@ -4,8 +4,11 @@ import asyncio
 
 import pytest
 
+from proxy.edge.asked import GATHERED_BYTES
 from support.patience import HANG
 from support.raw_http import ok, read_body, read_head
+
+LARGE = GATHERED_BYTES + 1
 
 
 async def test_a_signed_in_request_reaches_the_upstream_as_it_came(stage, ask):
@@ -130,16 +133,43 @@ async def test_a_body_streams_while_the_client_still_sends(stage, ask):
     first = asyncio.Event()
 
     async def answering(_message, reader, writer):
-        assert await reader.readexactly(3) == b"abc"
+        assert await reader.readexactly(len(begun)) == begun
         first.set()
         assert await reader.readexactly(3) == b"def"
         writer.write(ok(b"whole"))
 
+    begun = b"abcd" * (GATHERED_BYTES // 4)
+    length = b"Content-Length: %d\r\n" % (len(begun) + 3)
     one.upstream.answering = answering
     client = await one.connect()
-    client.send(ask(b"/", one.cookie, b"Content-Length: 6\r\n", method=b"POST", body=b"abc"))
+    client.send(ask(b"/", one.cookie, length, method=b"POST", body=begun))
     await asyncio.wait_for(first.wait(), HANG)
     assert (await client.ask(b"def")).body == b"whole"
+
+
+@pytest.mark.parametrize("framing", ["counted", "chunked"])
+async def test_small_body_goes_up_once_it_is_whole(stage, ask, framing):
+    one = await stage()
+    client = await one.connect()
+    chunked = framing == "chunked"
+    line = b"Transfer-Encoding: chunked\r\n" if chunked else b"Content-Length: 6\r\n"
+    pieces = (b"3\r\nabc\r\n", b"3\r\ndef\r\n0\r\n\r\n") if chunked else (b"abc", b"def")
+    client.send(ask(b"/", one.cookie, line, method=b"POST", body=pieces[0]))
+    assert (await (await one.connect()).ask(ask(b"/other", one.cookie))).status == 200
+    assert [message.target for message in one.upstream.requests] == [b"/other"]
+    assert (await client.ask(pieces[1])).status == 200
+    assert one.upstream.requests[1].body == b"abcdef"
+
+
+async def test_100_for_a_small_body_is_said_by_the_proxy(stage, ask):
+    one = await stage()
+    client = await one.connect()
+    client.send(ask(b"/", one.cookie, b"Expect: 100-continue\r\nContent-Length: 2\r\n", method=b"POST"))
+    assert await asyncio.wait_for(client.reader.readuntil(b"\r\n\r\n"), 5) == b"HTTP/1.1 100 Continue\r\n\r\n"
+    assert one.upstream.requests == []
+    assert (await client.ask(b"ab")).status == 200
+    (sent,) = one.upstream.requests
+    assert (sent.body, sent.value("Expect")) == (b"ab", None)
 
 
 async def test_an_upload_above_every_limit_of_aiohttp_passes(stage, ask):
@@ -157,13 +187,13 @@ async def test_100_is_said_when_the_upstream_wants_the_body(stage, ask):
     async def answering(message, reader, writer):
         assert message.value("Expect") == b"100-continue"
         writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        writer.write(ok(await reader.readexactly(2)))
+        writer.write(ok(await reader.readexactly(LARGE)))
 
     one.upstream.answering = answering
     client = await one.connect()
-    client.send(ask(b"/", one.cookie, b"Expect: 100-continue\r\nContent-Length: 2\r\n", method=b"POST"))
+    client.send(ask(b"/", one.cookie, b"Expect: 100-continue\r\nContent-Length: %d\r\n" % LARGE, method=b"POST"))
     assert await asyncio.wait_for(client.reader.readuntil(b"\r\n\r\n"), HANG) == b"HTTP/1.1 100 Continue\r\n\r\n"
-    assert (await client.ask(b"ab")).body == b"ab"
+    assert (await client.ask(b"a" * LARGE)).body == b"a" * LARGE
 
 
 async def test_100_is_not_said_where_the_upstream_refuses_the_body(stage, ask):
@@ -174,7 +204,8 @@ async def test_100_is_not_said_where_the_upstream_refuses_the_body(stage, ask):
 
     one.upstream.answering = answering
     client = await one.connect()
-    answer = await client.ask(ask(b"/", one.cookie, b"Expect: 100-continue\r\nContent-Length: 2\r\n", method=b"POST"))
+    lines = b"Expect: 100-continue\r\nContent-Length: %d\r\n" % LARGE
+    answer = await client.ask(ask(b"/", one.cookie, lines, method=b"POST"))
     assert (answer.status, answer.value("Connection")) == (413, b"close")
 
 

@@ -73,10 +73,14 @@ def test_without_a_session_no_identity_is_added():
     ]
 
 
-def test_a_name_stands_in_where_there_is_no_upn():
-    nameless = Principal(key="default:x", name="svc backup")
-    headers = sent(principal=nameless)
-    assert values(headers, b"X-Forwarded-User") == [b"svc backup"]
+@pytest.mark.parametrize(
+    ("upn", "subject", "user"),
+    [("svc@contoso.com", "oaCQ", [b"svc@contoso.com"]), (None, "oaCQ", [b"oaCQ"]), (None, None, [])],
+)
+def test_user_is_the_upn_else_the_subject_and_never_the_display_name(upn, subject, user):
+    headers = sent(principal=Principal(key="default:x", name="Administrator", upn=upn, subject=subject))
+    assert values(headers, b"X-Forwarded-User") == user
+    assert b"Administrator" not in dict(headers).values()
     assert values(headers, b"X-Forwarded-Email") == []
     assert values(headers, b"X-Forwarded-Groups") == []
 
@@ -168,11 +172,11 @@ def test_an_ipv6_client_and_a_port_are_quoted():
 
 @pytest.mark.parametrize("sign", ["\r", "\n", "\0", "\x7f", "\x85", "\t"])
 def test_a_control_character_leaves_the_header_out(sign):
-    hostile = Principal(key="k", name="Eve", groups=("Sales", f"x{sign}X-Forwarded-User: admin"))
+    hostile = Principal(key="k", name="Eve", upn="eve@contoso.com", groups=("Sales", f"x{sign}X-Forwarded-User: admin"))
     headers, left_out = UpstreamHeaders(ORGANIZATION).build([], facts(), hostile)
     assert left_out == ("X-Forwarded-Groups",)
     assert values(headers, b"X-Forwarded-Groups") == []
-    assert values(headers, b"X-Forwarded-User") == [b"Eve"]
+    assert values(headers, b"X-Forwarded-User") == [b"eve@contoso.com"]
 
 
 def test_a_name_that_is_no_header_is_refused():

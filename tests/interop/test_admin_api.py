@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from admin.conftest import Desk, live
+from support.browser import CHROME
 
 pytestmark = pytest.mark.slow
 
@@ -17,18 +18,21 @@ _NOT_FOR_US = "positive_data_acceptance"
 
 async def test_the_api_keeps_to_its_description(world, browser, tmp_path):
     one = await world(**live())
-    await browser.sign_in(one.url("/main.aspx"), "admin")
+    await browser.sign_in(one.admin_url("/"), "admin")
     desk = Desk(one, browser)
     token = (await desk.ask("me")).json()["token"]
-    described = await browser.fetch(one.url("/.claims/admin/openapi.json"))
+    described = await browser.fetch(one.admin_url("/.claims/admin/openapi.json"))
     # The cookie comes with every request, by its name over plain http: leaving it out is not for this to try.
     description = described.json()
     del description["security"]
     schema = tmp_path / "openapi.json"
     schema.write_text(json.dumps(description))
     headers = {
-        "Cookie": f"claims-session={browser.cookie('claims-session')}",
-        "Origin": one.url(""),
+        "Cookie": "; ".join(f"{name}={browser.cookie(name)}" for name in ("claims-session", "claims-nonce")),
+        "User-Agent": CHROME,
+        # The tool does not resolve the name admin.localhost.
+        "Host": f"{one.admin_host}:{one.port}",
+        "Origin": one.admin_url(""),
         "X-Claims-Token": token,
     }
     command = [str(Path(sys.executable).with_name("schemathesis")), "run", str(schema), "--url"]

@@ -13,7 +13,8 @@ from yarl import URL
 from proxy.errors import TokenRefused
 from proxy.model.provider import IdentityProvider, SecretText
 from proxy.tokens.claims import verified_token
-from proxy.tokens.jwt import AccessTokenExpectation, IdTokenExpectation, verify_access_token, verify_id_token
+from proxy.tokens.expectations import AccessTokenExpectation, IdTokenExpectation
+from proxy.tokens.jwt import verify_access_token, verify_bearer_token, verify_id_token
 from proxy.tokens.keys import KeySet
 from proxy.tokens.strict import encode_base64url
 
@@ -154,6 +155,19 @@ async def test_its_access_token_for_a_resource_keeps_our_rules_and_is_no_id_toke
     ):
         with pytest.raises(TokenRefused, match="type"):
             check()
+
+
+async def test_typed_access_token_is_a_bearer_token_where_an_id_token_is_none(openid_provider, browser):
+    """Both are for one audience here; only `typ: at+jwt`, which this provider writes, tells them apart."""
+    party = await RelyingParty.at(openid_provider(clients=[CLIENT], resources=[RESOURCE]).issuer)
+    tokens = await party.sign_in(browser, resource=RESOURCE)
+    both = (RESOURCE, CLIENT["client_id"])
+    expected = AccessTokenExpectation(issuers=(party.issuer,), audiences=(), typed_audiences=both)
+    assert verify_bearer_token(tokens["access_token"], party.keys, expected, now())["aud"] == RESOURCE
+    with pytest.raises(TokenRefused, match="type"):
+        verify_bearer_token(tokens["id_token"], party.keys, expected, now())
+    accepting = replace(expected, audiences=both, accept_id_tokens=True)
+    assert verify_bearer_token(tokens["id_token"], party.keys, accepting, now())
 
 
 def asked_for_credentials(browser, since):

@@ -11,7 +11,7 @@ import pytest
 from jsonschema import Draft202012Validator
 from structlog.testing import capture_logs
 
-from proxy.cli.sessions import _revoke
+from proxy.cli.sessions import Whose, _revoke
 from proxy.configuration import load
 from proxy.observability.audit import SCHEMA_VERSION, AuditEvent
 from support.patience import HANG
@@ -170,9 +170,9 @@ async def test_a_session_that_an_administrator_revokes(world, browser, redis_url
     one = await world(state=redis_url)
     await browser.sign_in(one.url("/main.aspx"), "alice")
     deployment = load(one.write_configuration(1), {})
-    await _revoke(deployment, None, "alice@contoso.com", None, "", as_json=False)
+    await _revoke(deployment, None, Whose("alice@contoso.com"), "", as_json=False)
     with contextlib.suppress(SystemExit):
-        await _revoke(deployment, None, "alice@contoso.com", None, "", as_json=False)
+        await _revoke(deployment, None, Whose("alice@contoso.com"), "", as_json=False)
     revoked = trail.only("session_revoked")
     assert (revoked["principal"], revoked["reason"], revoked["client_address"]) == ("alice@contoso.com", "revoked", "")
     assert revoked["session"] == trail.only("signed_in")["session"]
@@ -184,7 +184,7 @@ async def test_revoking_writes_to_the_audit_file(world, browser, redis_url, tmp_
     path = tmp_path / "audit.jsonl"
     one = await world(state=redis_url, observability={"audit_file": str(path)})
     await browser.sign_in(one.url("/main.aspx"), "alice")
-    await _revoke(load(one.write_configuration(1), {}), None, "alice@contoso.com", None, "", as_json=False)
+    await _revoke(load(one.write_configuration(1), {}), None, Whose("alice@contoso.com"), "", as_json=False)
     events = [json.loads(line) for line in path.read_bytes().splitlines()]
     revoked = [event for event in events if event["event"] == "session_revoked"]
     assert len(revoked) == 1

@@ -9,7 +9,7 @@ import pytest
 from proxy.observability import logs
 from proxy.observability.request_log import RequestLog
 
-LINE = (1.5, "signed_in", "contoso", "navigation", "GET", '/a"b\\c%20é', 200, 0.001, 0.0004)
+LINE = (1.5, "signed_in", "contoso", "navigation", "GET", '/a"b\\c%20é\x7f\x85\u202e', 200, 0.001, 0.0004)
 _VARYING = re.compile(r'"(reference|at)": "[^"]*"')
 
 

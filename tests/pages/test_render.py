@@ -130,8 +130,8 @@ def test_only_paths_of_this_host_are_linked(pages, request_, name, target):
     html = Reader(pages.respond(request_, Page.SIGN_OUT, status=200, **{name: target}).text)
     assert not html.of("a")
     assert not html.of("form")
-    twin = Reader(pages.respond(request_, Page.SIGN_OUT, status=200, **{name: LINKS[name]}).text)
-    assert [a.get("href", a.get("action")) for a in (*twin.of("a"), *twin.of("form"))] == [LINKS[name]]
+    plain = Reader(pages.respond(request_, Page.SIGN_OUT, status=200, **{name: LINKS[name]}).text)
+    assert [a.get("href", a.get("action")) for a in (*plain.of("a"), *plain.of("form"))] == [LINKS[name]]
 
 
 def test_framed_sign_in_leaves_the_frame_and_may_stand_in_it(pages, request_):
@@ -186,3 +186,11 @@ def test_contrast_is_enough_in_light_and_dark(pages):
         assert len(colour) == 8
         for front, back in pairs:
             assert _contrast(colour[front], colour[back]) >= 4.5, (front, back)
+
+
+def test_control_characters_of_a_name_are_shown_escaped(pages, request_):
+    page = pages.respond(request_, Page.SIGN_OUT, status=200, name="al\x1bice\u202egpj\u2066", organization="Contoso")
+    assert r"al\x1bice\u202egpj\u2066" in page.text
+    assert "\u202e" not in page.text
+    plain = pages.respond(request_, Page.SIGN_OUT, status=200, name="Jörg Müller سلام", organization="Contoso")
+    assert "Jörg Müller سلام" in plain.text

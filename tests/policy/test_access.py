@@ -4,7 +4,7 @@ import pytest
 
 from proxy.model.organization import AccessRule
 from proxy.model.principal import Claim
-from proxy.policy.access import is_anonymous, may_pass
+from proxy.policy.access import is_administrator, is_anonymous, may_pass
 
 
 @pytest.mark.parametrize(
@@ -83,3 +83,55 @@ def test_a_rule_for_a_path_holds_in_every_spelling_an_upstream_may_accept(organi
     assert not may_pass(closed, principal, path)
     assert may_pass(closed, replace(principal, roles=("admin",)), path)
     assert may_pass(closed, principal, path.replace("dmin", "dmins"))
+
+
+@pytest.mark.parametrize(
+    ("value", "name", "meets"),
+    [
+        ("*@contoso.com", "alice@contoso.com", True),
+        ("*@Contoso.COM", "Alice@CONTOSO.com", True),
+        ("*@contoso.com", "alice@dev.contoso.com", False),
+        ("*@contoso.com", "alice@contoso.com.evil.example", False),
+        ("*@contoso.com", "alice@notcontoso.com", False),
+        ("*@contoso.com", "contoso.com", False),
+        ("*@contoso.com", "@contoso.com", False),
+        ("*@contoso.com", "alice@contoso.com@evil.example", False),
+        ("*@contoso.com", "alice@evil.example@contoso.com", True),
+        ("*@kontoso.com", "alice@\u212aontoso.com", False),
+        ("kim@contoso.com", "\u212aim@contoso.com", False),
+        ("kim@contoso.com", "KIM@contoso.com", True),
+        ("administrator@contoso.com", "admini\u017ftrator@contoso.com", False),
+    ],
+)
+@pytest.mark.parametrize("claim", ["upn", "email"])
+def test_value_is_one_name_or_all_of_exactly_one_domain(principal, claim, value, name, meets):
+    who = replace(principal, **{"upn": None, "email": None, claim: name})
+    assert is_administrator([AccessRule(claim, (value,))], who) is meets
+
+
+@pytest.mark.parametrize("claim", ["group", "role", "urn:department"])
+def test_domain_is_no_pattern_in_other_claims(principal, claim):
+    named = "alice@contoso.com"
+    who = replace(principal, groups=(named,), roles=(named,), claims=(Claim("urn:department", named),))
+    assert not is_administrator([AccessRule(claim, ("*@contoso.com",))], who)
+    assert is_administrator([AccessRule(claim, (named,))], who)
+
+
+@pytest.mark.parametrize("claim", ["group", "role", "upn", "email", "urn:department"])
+@pytest.mark.parametrize("values", [("x@contoso.com",), ()])
+def test_rule_is_met_by_principals_of_its_own_provider_only(organization, principal, claim, values):
+    rule = AccessRule(claim, values, provider="adfs")
+    named = "x@contoso.com"
+    ours = replace(
+        principal,
+        provider="adfs",
+        upn=named,
+        email=named,
+        groups=(named,),
+        roles=(named,),
+        claims=(Claim("urn:department", named),),
+    )
+    for provider, meets in (("adfs", True), ("partners", False), ("ADFS", False), ("", False)):
+        who = replace(ours, provider=provider)
+        assert may_pass(replace(organization, require=(rule,)), who, "/") is meets
+        assert is_administrator([rule], who) is meets

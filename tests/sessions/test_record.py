@@ -49,6 +49,8 @@ SESSION = Session(
         groups=("S-1-5-21-3623811015-3361044348-30300820-513",),
         roles=("Sales",),
         claims=CRM_CLAIMS,
+        provider="adfs",
+        subject="Zf0nqxZXyDxBOz8FV8h4sVdVnmcMA0v6k0c3D4jB7q8=",
     ),
     NOW,
     NOW + 3600,
@@ -144,6 +146,66 @@ def test_an_administrator_sees_who_but_no_claims():
         "contoso",
     )
     assert b"Andersen" not in b"".join(record().sealed.values())
+
+
+@pytest.mark.parametrize(
+    ("upn", "subject", "user"),
+    [("alice@contoso.com", "oaCQ", "alice@contoso.com"), (None, "oaCQ", "oaCQ"), (None, None, "S-1-5-21-1")],
+)
+def test_summary_names_the_user_and_the_provider(upn, subject, user):
+    who = replace(SESSION.principal, key="adfs|sid|S-1-5-21-1", upn=upn, subject=subject, name="Administrator")
+    sealed = records.seal(replace(SESSION, principal=who), KEY, SEALER, {})
+    summary = records.summarize(replace(record(), sealed=sealed), KEY.place, SEALER)
+    assert (summary.user, summary.provider, summary.display_name) == (user, "adfs", "Administrator")
+    assert summary.user == who.user
+
+
+def earlier(key: str, upn: str | None) -> Record:
+    """A record as versions sealed it that named neither provider nor user among what is listed."""
+    context = KEY.place.id_hash.encode()
+    listed = records._pack(["Alice", upn, "contoso", "browser", NOW, NOW + 3600, None])
+    private = records._pack({"k": key, "b": "oaCQ"})
+    sealed = {
+        "a": SEALER.seal(listed, purpose="session listed", context=context),
+        "s": SEALER.seal(private, purpose="session private", context=context + listed, key=KEY.secret),
+    }
+    return record(sealed=sealed)
+
+
+@pytest.mark.parametrize(
+    ("key", "provider"),
+    [
+        ("adfs|sid|S-1-5-21-1", "adfs"),
+        ("adfs|upn|alice@contoso.com", "adfs"),
+        ("adfs|sub|a|sub|b", "adfs"),
+        ("ad|fs|sub|oaCQ", "ad|fs"),
+        ("adfs", ""),
+        ("adfs S-1-5-21-1", ""),
+    ],
+)
+def test_provider_of_an_earlier_record_is_in_its_key(key, provider):
+    principal = records.unseal(earlier(key, None), KEY, SEALER).principal
+    assert (principal.key, principal.provider, principal.subject) == (key, provider, "oaCQ")
+
+
+@pytest.mark.parametrize(("upn", "user"), [("alice@contoso.com", "alice@contoso.com"), (None, KEY.place.tag)])
+def test_display_name_of_an_earlier_record_is_never_its_user(upn, user):
+    summary = records.summarize(earlier("adfs|sub|oaCQ", upn), KEY.place, SEALER)
+    assert (summary.user, summary.provider, summary.name) == (user, "", "Alice")
+
+
+def test_session_is_of_a_upn_or_of_a_subject_at_its_provider():
+    by_upn = records.summarize(record(), KEY.place, SEALER)
+    assert by_upn.is_of("ALICE.Andersen@corp.contoso.example")
+    assert by_upn.is_of(by_upn.upn, "adfs")
+    assert not by_upn.is_of(by_upn.upn, "partners")
+    assert not by_upn.is_of("Alice Andersen")
+    assert not by_upn.is_of("a\u013aice.andersen@corp.contoso.example")
+    by_subject = replace(by_upn, upn=None, user="oaCQ")
+    assert by_subject.is_of("oaCQ", "adfs")
+    assert not by_subject.is_of("oacq", "adfs")
+    assert not by_subject.is_of("Alice Andersen")
+    assert not by_subject.is_of("")
 
 
 def test_the_store_learns_no_part_of_the_cookie_that_opens_anything():

@@ -8,6 +8,7 @@ from proxy.model.session import Ended, EndReason, Live, NoSession, Session
 from proxy.model.settings import TimeRules
 from proxy.sessions.refresh import Tokens
 from proxy.sessions.service import Created, CredentialsOwed
+from support.desk import ALICE
 from support.patience import HANG
 
 SIGNED_OUT, TIMED_OUT = EndReason.SIGNED_OUT, EndReason.SESSION_TIMEOUT
@@ -18,7 +19,8 @@ def signed_out(clock) -> Ending:
 
 
 async def test_a_session_is_loaded_as_it_was_made_then_from_the_worker_s_own_copy(desk):
-    created = await desk.sign_in(provider_session="sid", subject="sub")
+    who = replace(ALICE, subject="sub")
+    created = await desk.sign_in(principal=who, provider_session="sid", subject="sub")
     assert await desk.sessions.load(created.cookie, "contoso") == Live(created.session, from_store=True)
     assert await desk.sessions.load(created.cookie, "contoso") == Live(created.session, from_store=False)
     assert await desk.sessions.load(created.cookie, "contoso", past_cache=True) == Live(

@@ -1,3 +1,4 @@
+import asyncio
 import contextlib
 import logging
 from collections import Counter
@@ -71,7 +72,7 @@ class OpenIdProvider:
     """A provider in the hand of a test.
 
     `asked` counts its addresses, `posted` keeps what the token endpoint got, `answers` replaces what an address
-    answers, `document` is its discovery, `jwks` its keys.
+    answers, `document` is its discovery, `jwks` its keys, which wait for `held`.
     """
 
     def __init__(self, port: int) -> None:
@@ -90,6 +91,8 @@ class OpenIdProvider:
         self.asked: Counter[str] = Counter()
         self.posted: list[tuple[dict[str, str], dict[str, str]]] = []
         self.answers: dict[str, web.Response] = {}
+        self.held: asyncio.Event | None = None
+        self.reached = asyncio.Event()
 
     def id_token(self, **changes) -> str:
         return tokens.id_token(**({"iss": self.issuer} | changes))
@@ -104,6 +107,9 @@ class OpenIdProvider:
         self.asked[name] += 1
         if request.method == "POST":
             self.posted.append((dict(request.headers), dict(await request.post())))
+        if name == "keys" and self.held is not None:
+            self.reached.set()
+            await self.held.wait()
         if name in self.answers:
             made = self.answers[name]
             return web.Response(status=made.status, body=made.body, headers=made.headers)

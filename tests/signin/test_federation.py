@@ -1,14 +1,16 @@
 """A WS-Federation provider's metadata: fetched when needed, refreshed, kept through an outage, rolled over."""
 
+import asyncio
 from dataclasses import replace
 
 import pytest
 
 from proxy.demo.adfs_model import PEOPLE
 from proxy.demo.adfs_saml import federation_metadata, response_for
-from proxy.errors import ProviderMisconfigured, ProviderUnavailable, TokenRefused
+from proxy.errors import ProviderMisconfigured, ProviderUnavailable
 from proxy.model.provider import IdentityProvider, Protocol, SecretText
 from proxy.signin.federation import Federation
+from proxy.tokens.keys import UnknownKey
 from support.saml_tokens import ISSUER, NOW, REALM, other_key, signing_key
 
 HOUR = 3600.0
@@ -17,11 +19,13 @@ ENDPOINT = "https://adfs.contoso.com/adfs/ls/"
 
 
 class Adfs:
-    """What a test says of AD FS. `asked`: how often; `trouble`: raised instead of an answer."""
+    """What a test says of AD FS. `asked`: how often; `trouble`: raised instead of an answer; `held`: waits for it."""
 
     def __init__(self) -> None:
         self.asked = 0
         self.trouble: Exception | None = None
+        self.held: asyncio.Event | None = None
+        self.reached = asyncio.Event()
         self.endpoint = ENDPOINT
         self.signing, self.published = signing_key(), [signing_key()]
 
@@ -30,6 +34,9 @@ class Adfs:
         self.asked += 1
         if self.trouble:
             raise self.trouble
+        if self.held:
+            self.reached.set()
+            await self.held.wait()
         return self.document()
 
     def document(self) -> bytes:
@@ -164,17 +171,44 @@ async def test_a_certificate_that_was_published_before_needs_no_further_question
     assert adfs.asked == 1
 
 
-async def test_an_unknown_certificate_has_the_metadata_fetched_once_in_five_minutes(federation, adfs, time):
+async def test_an_unknown_certificate_has_the_metadata_fetched_once_in_ten_seconds(federation, adfs, time):
     await federation.metadata()
     adfs.signing, adfs.published = other_key(), [other_key()]
     await federation.verify(adfs.answer(time.now), REALM, time.now)
     assert adfs.asked == 2
     adfs.signing, adfs.published = signing_key(), [other_key()]
     for _ in range(20):
-        with pytest.raises(TokenRefused):
+        time.now += 0.49
+        with pytest.raises(ProviderUnavailable, match="a moment ago"):
             await federation.verify(adfs.answer(time.now), REALM, time.now)
     assert adfs.asked == 2
-    time.now += 300
+    time.now += 0.21
+    with pytest.raises(UnknownKey):
+        await federation.verify(adfs.answer(time.now), REALM, time.now)
+    assert adfs.asked == 3
+    time.now += 10
     adfs.published = [signing_key()]
     await federation.verify(adfs.answer(time.now), REALM, time.now)
-    assert adfs.asked == 3
+    assert adfs.asked == 4
+
+
+async def test_every_rollover_within_five_minutes_is_followed(federation, adfs, time):
+    await federation.metadata()
+    for turn in range(1, 6):
+        adfs.signing = other_key() if turn % 2 else signing_key()
+        adfs.published = [adfs.signing]
+        await federation.verify(adfs.answer(time.now), REALM, time.now)
+        assert adfs.asked == 1 + turn
+        time.now += 10
+
+
+async def test_a_known_certificate_does_not_wait_for_a_fetch(federation, adfs, time):
+    await federation.metadata()
+    known = adfs.answer(time.now)
+    adfs.signing, adfs.published, adfs.held = other_key(), [signing_key(), other_key()], asyncio.Event()
+    waiting = [asyncio.ensure_future(federation.verify(adfs.answer(time.now), REALM, time.now)) for _ in range(3)]
+    await adfs.reached.wait()
+    assert await federation.verify(known, REALM, time.now)
+    adfs.held.set()
+    assert len(await asyncio.gather(*waiting)) == 3
+    assert adfs.asked == 2

@@ -5,6 +5,7 @@ from urllib.parse import urlencode
 
 import pytest
 
+from support import tokens
 from support.logout import is_in, one, sids_of
 from support.world import CLIENT_ID
 
@@ -186,6 +187,72 @@ async def test_a_callback_under_way_brings_nothing_back_where_a_cookie_named_the
     assert (await other_browser.complete_sign_in(page)).status == 200
     await browser.sign_in(one.url("/main.aspx"))
     assert (await is_in(one, browser), await is_in(one, other_browser)) == (True, True)
+
+
+@pytest.mark.parametrize(
+    "sid",
+    [
+        tokens.SID,
+        tokens.SID.lower(),
+        f"  {tokens.SID}",
+        f"{{{tokens.SID}}}",
+        "\u200bS-1-5-21-1",
+        '"S-1-5-18"',
+        "s-1-0x5",
+    ],
+)
+async def test_a_windows_sid_ends_only_what_this_browser_s_cookie_names(one, browser, other_browser, sid):
+    """Everybody in the domain can look it up, so it names nobody's session."""
+    await other_browser.sign_in(one.url("/main.aspx"))
+    query = named_by(one, sid)
+    page = await framed(one, browser, query, cookies=False)
+    assert (page.status, page.last.set_cookies) == (200, [])
+    assert (await is_in(one, browser), await is_in(one, other_browser)) == (True, True)
+    assert (await framed(one, browser, query, cookies=True)).status == 200
+    assert (await is_in(one, browser), await is_in(one, other_browser)) == (False, True)
+
+
+async def test_a_windows_sid_claim_is_not_a_session_id(one, browser, other_browser, monkeypatch):
+    """AD FS issues a claim named `sid` with the user's SID where an administrator's rule says so."""
+    for login in one.adfs.state.logins.values():
+        monkeypatch.setattr(login, "provider_session", tokens.SID)
+    browser.forget("claims-session")
+    one.clock.advance(30)
+    await browser.sign_in(one.url("/main.aspx"))
+    for sid in (tokens.SID, tokens.SID.lower()):
+        await framed(one, other_browser, named_by(one, sid))
+        assert await is_in(one, browser)
+    await framed(one, browser, named_by(one, tokens.SID), cookies=True)
+    assert not await is_in(one, browser)
+
+
+def named_by(one, sid):
+    return {"iss": one.adfs.state.issuer.url, "sid": sid}
+
+
+async def test_strangers_names_push_out_no_sign_out_that_happened(one, browser, other_browser, monkeypatch):
+    for bound in ("SIGN_OUTS_KEPT", "UNKNOWN_SIGN_OUTS_KEPT"):
+        monkeypatch.setattr(f"proxy.store.memory.{bound}", 5)
+    store = one.proxy._lasting.sessions._store
+    known = dict(store._sign_outs)
+    (sid,) = sids_of(one.adfs)
+    assert (await framed(one, browser, named_by(one, sid))).status == 200
+    assert not await is_in(one, browser)
+    for number in range(40):
+        assert (await framed(one, other_browser, named_by(one, f"made-up-{number}"))).status == 200
+    assert len(store._sign_outs) == len(known) + 1
+    assert len(store._unknown_sign_outs) == 5
+
+
+async def test_an_address_has_sixteen_unknown_names_remembered(one, other_browser):
+    store = one.proxy._lasting.sessions._store
+    for number in range(40):
+        await framed(one, other_browser, named_by(one, f"made-up-{number}"))
+    assert len(store._unknown_sign_outs) == 16
+    assert not store._sign_outs
+    (sid,) = sids_of(one.adfs)
+    await framed(one, other_browser, named_by(one, sid))
+    assert len(store._sign_outs) == 1, "a session that exists is ended from any address"
 
 
 async def test_where_the_store_is_away_the_frame_says_so(world, browser, own_redis):

@@ -7,8 +7,10 @@ import pytest
 from aiohttp import web
 
 from proxy.errors import ProviderMisconfigured, ProviderUnavailable, TokenRefused
+from proxy.model.bearer import BearerSettings
 from proxy.tokens.keys import UnknownKey
 from support import tokens
+from support.logout import EVENT
 
 HOUR = 3600.0
 DISCOVERY, KEYS = "openid-configuration", "keys"
@@ -18,6 +20,11 @@ LIMIT = 1024 * 1024
 def bearer(kid="one", key=None, **changes) -> str:
     claims = tokens.changed(tokens.ACCESS_CLAIMS, aud=tokens.CLIENT, **changes)
     return tokens.sign({"alg": "RS256", "kid": kid, "typ": "JWT"}, claims, key or tokens.rsa_key())
+
+
+async def opened(one, token, now):
+    """A bearer token of a client whose id is its audience, as an organization accepts it that says so."""
+    return await one.bearer_token(token, BearerSettings(accept_id_tokens=True), now)
 
 
 def padded(document, size: int) -> bytes:
@@ -93,6 +100,22 @@ async def test_a_provider_need_not_know_how_to_sign_out(client, openid):
 async def test_neither_none_nor_hmac_is_ever_an_algorithm(client, openid, stated, used):
     openid.document["id_token_signing_alg_values_supported"] = stated
     assert (await client().metadata()).id_token_signing_algs == used
+
+
+@pytest.mark.parametrize(
+    ("configured", "listed", "accepted"),
+    [
+        ((), ["RS256", "ES256"], ("RS256",)),
+        ((), ["ES256", "PS256"], ("ES256", "PS256")),
+        ((), None, ("RS256",)),
+        (("ES256",), ["RS256", "ES256"], ("ES256",)),
+        (("ES256", "RS256"), None, ("ES256", "RS256")),
+    ],
+)
+async def test_id_tokens_have_the_algorithm_of_this_client(client, openid, configured, listed, accepted):
+    openid.document["id_token_signing_alg_values_supported"] = listed
+    one = client(id_token_algorithms=configured)
+    assert (await one.metadata()).id_token_algorithms(one.settings) == accepted
 
 
 @pytest.mark.parametrize("name", [DISCOVERY, KEYS])
@@ -197,13 +220,13 @@ async def test_the_last_good_keys_serve_for_one_hour_more_and_no_longer(client, 
 
 async def test_a_key_that_the_provider_took_back_opens_nothing_after_an_hour(client, openid, clock):
     one = client()
-    assert await one.access_claims(bearer(), clock())
+    assert await opened(one, bearer(), clock())
     openid.jwks = {"keys": [tokens.jwk(tokens.rsa_key(nth=1), kid="two")]}
     clock.advance(HOUR)
     fresh = {"iat": int(clock()) - 1, "exp": int(clock()) + 600}
     with pytest.raises(UnknownKey):
-        await one.access_claims(bearer(**fresh), clock())
-    assert await one.access_claims(bearer("two", tokens.rsa_key(nth=1), **fresh), clock())
+        await opened(one, bearer(**fresh), clock())
+    assert await opened(one, bearer("two", tokens.rsa_key(nth=1), **fresh), clock())
 
 
 async def test_a_thousand_random_key_names_ask_the_provider_once_more_in_five_minutes(client, openid, clock):
@@ -212,13 +235,13 @@ async def test_a_thousand_random_key_names_ask_the_provider_once_more_in_five_mi
     for turn in range(1000):
         clock.advance(0.299)
         with pytest.raises(UnknownKey):
-            await one.access_claims(bearer(f"random-{turn}"), clock())
+            await opened(one, bearer(f"random-{turn}"), clock())
     assert openid.asked[KEYS] == 2
     clock.advance(1.4)
     with pytest.raises(UnknownKey):
-        await one.access_claims(bearer("random"), clock())
+        await opened(one, bearer("random"), clock())
     assert openid.asked[KEYS] == 3
-    assert await one.access_claims(bearer(), clock()), "meanwhile the known key opens as ever"
+    assert await opened(one, bearer(), clock()), "meanwhile the known key opens as ever"
 
 
 async def test_a_token_signed_with_a_key_just_published_is_accepted_at_once(client, openid, clock):
@@ -226,12 +249,12 @@ async def test_a_token_signed_with_a_key_just_published_is_accepted_at_once(clie
     await one.keys()
     clock.advance(60)
     with pytest.raises(UnknownKey):
-        await one.access_claims(bearer("two", tokens.rsa_key(nth=1)), clock())
+        await opened(one, bearer("two", tokens.rsa_key(nth=1)), clock())
     clock.advance(300)
     openid.jwks["keys"].append(tokens.jwk(tokens.rsa_key(nth=1), kid="two"))
-    assert await one.access_claims(bearer("two", tokens.rsa_key(nth=1)), clock())
+    assert await opened(one, bearer("two", tokens.rsa_key(nth=1)), clock())
     with pytest.raises(TokenRefused, match="signature"):
-        await one.access_claims(bearer("two"), clock())
+        await opened(one, bearer("two"), clock())
 
 
 async def test_random_key_names_ask_a_provider_in_trouble_no_more_than_every_five_seconds(client, openid, clock):
@@ -241,10 +264,92 @@ async def test_random_key_names_ask_a_provider_in_trouble_no_more_than_every_fiv
     for turn in range(100):
         clock.advance(0.1)
         with pytest.raises((ProviderUnavailable, UnknownKey)):
-            await one.access_claims(bearer(f"random-{turn}"), clock())
+            await opened(one, bearer(f"random-{turn}"), clock())
     assert openid.asked[KEYS] == 1 + 2, "ten seconds, two attempts"
-    assert await one.access_claims(bearer(), clock()), "the known key opens as ever"
+    assert await opened(one, bearer(), clock()), "the known key opens as ever"
     openid.answers.clear()
     openid.jwks["keys"].append(tokens.jwk(tokens.rsa_key(nth=1), kid="two"))
     clock.advance(5)
-    assert await one.access_claims(bearer("two", tokens.rsa_key(nth=1)), clock())
+    assert await opened(one, bearer("two", tokens.rsa_key(nth=1)), clock())
+
+
+def rolled_over(openid, turn: int, *, published: bool = True) -> None:
+    """The provider signs with another key, which it has published or not yet."""
+    key, kid = tokens.rsa_key(nth=turn), f"rolled-{turn}"
+    if published:
+        openid.jwks = {"keys": [tokens.jwk(key, kid=kid)]}
+    claims = tokens.changed(tokens.ID_CLAIMS, iss=openid.issuer)
+    openid.granted = {"id_token": tokens.sign({"alg": "RS256", "kid": kid}, claims, key), "token_type": "bearer"}
+
+
+async def signed_in(one, clock):
+    return await one.verify(await one.exchange("code", "verifier", "https://crm"), tokens.NONCE, clock())
+
+
+@pytest.mark.parametrize("junk", ["bearer", "logout token"])
+async def test_a_strangers_junk_does_not_delay_the_sign_ins_after_a_rollover(client, openid, clock, junk):
+    one = client()
+    await one.keys()
+
+    async def verify(token, now):
+        return await (opened(one, token, now) if junk == "bearer" else one.logout_token(token, now))
+
+    with pytest.raises(UnknownKey):
+        await verify(bearer("random"), clock())
+    assert openid.asked[KEYS] == 2, "the junk has spent its fetch of these five minutes"
+    for turn in (1, 2, 3):
+        rolled_over(openid, turn)
+        assert await signed_in(one, clock)
+        assert openid.asked[KEYS] == 2 + turn
+        clock.advance(5)
+    with pytest.raises(UnknownKey):
+        await verify(bearer("random"), clock())
+    assert openid.asked[KEYS] == 5
+
+
+async def test_an_issued_token_whose_key_is_not_published_yet_is_unavailable(client, openid, clock):
+    one = client()
+    await one.keys()
+    rolled_over(openid, 1, published=False)
+    for _ in range(2):
+        with pytest.raises(ProviderUnavailable, match="not published"):
+            await signed_in(one, clock)
+    assert openid.asked[KEYS] == 2, "five seconds lie between two fetches"
+    rolled_over(openid, 1)
+    clock.advance(5)
+    assert await signed_in(one, clock)
+    assert openid.asked[KEYS] == 3
+
+
+async def test_a_known_key_does_not_wait_for_a_fetch_that_is_shared(client, openid, clock):
+    one = client()
+    await one.keys()
+    openid.held = asyncio.Event()
+    waiting = [asyncio.ensure_future(opened(one, bearer(f"random-{turn}"), clock())) for turn in range(20)]
+    async with asyncio.timeout(20):
+        await openid.reached.wait()
+        assert await opened(one, bearer(), clock())
+        assert not any(task.done() for task in waiting)
+        openid.held.set()
+        found = await asyncio.gather(*waiting, return_exceptions=True)
+    assert all(isinstance(each, UnknownKey) for each in found)
+    assert openid.asked[KEYS] == 2
+
+
+async def test_id_and_logout_tokens_of_another_algorithm_are_refused(client, openid, clock):
+    """The provider offers ES256 to other clients, and publishes a key for it."""
+    key = tokens.ec_key()
+    openid.document["id_token_signing_alg_values_supported"] = ["RS256", "ES256"]
+    openid.jwks["keys"].append(tokens.jwk(key, kid="ec"))
+    claims = tokens.changed(tokens.ID_CLAIMS, iss=openid.issuer)
+    said = tokens.changed(claims, jti="1", events={EVENT: {}}, nonce=..., exp=int(tokens.NOW) + 100)
+    head = {"alg": "ES256", "kid": "ec"}
+    openid.granted = {"id_token": tokens.sign(head, claims, key, "ES256"), "token_type": "bearer"}
+    logout = tokens.sign(head, said, key, "ES256")
+    default, registered = client(), client(id_token_algorithms=("ES256",))
+    for attempt in (signed_in(default, clock), default.logout_token(logout, clock())):
+        with pytest.raises(TokenRefused) as refused:
+            await attempt
+        assert refused.value.reason == "algorithm"
+    assert await signed_in(registered, clock)
+    assert (await registered.logout_token(logout, clock())).subject == claims["sub"]

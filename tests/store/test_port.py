@@ -191,13 +191,27 @@ async def test_names_that_a_provider_signed_out_are_remembered_by_their_latest_i
 
 
 async def test_of_names_signed_out_the_newest_are_remembered(ledger, monkeypatch):
-    """Anybody can ask for a sign-out by front channel: what they may fill has a bound."""
     for module in ("memory", "redis"):
         monkeypatch.setattr(f"proxy.store.{module}.SIGN_OUTS_KEPT", 3)
     for number in range(5):
         await ledger.store.sign_out_names([f"sid:{number}"], NOW + number)
     found = [await ledger.store.names_signed_out_after([f"sid:{number}"]) for number in range(5)]
     assert found == [None, None, NOW + 2, NOW + 3, NOW + 4]
+
+
+async def test_unknown_names_push_out_no_others(ledger, monkeypatch):
+    """Anybody can name a session by front channel: what they may fill has a bound of its own."""
+    for module in ("memory", "redis"):
+        monkeypatch.setattr(f"proxy.store.{module}.UNKNOWN_SIGN_OUTS_KEPT", 3)
+    after = ledger.store.names_signed_out_after
+    await ledger.store.sign_out_names(["sid:known"], NOW)
+    for number in range(5):
+        await ledger.store.sign_out_names([f"sid:{number}"], NOW + number, known=False)
+    found = [await after([f"sid:{number}"]) for number in range(5)]
+    assert found == [None, None, NOW + 2, NOW + 3, NOW + 4]
+    assert await after(["sid:known"]) == NOW
+    await ledger.store.sign_out_names(["sid:4"], NOW + 9)
+    assert await after(["sid:4", "sid:3"]) == NOW + 9
 
 
 async def test_the_listing_has_the_newest_first_by_organization(ledger):

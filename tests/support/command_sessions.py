@@ -24,15 +24,26 @@ def with_sessions(config, work):
     return asyncio.run(whole())
 
 
-def sign_in(config, upn: str, *, signed_in_ago: float = 0.0) -> str:
-    """A session in the store; its cookie."""
+def sign_in(
+    config, upn: str | None, *, name: str | None = None, provider: str = "default", signed_in_ago: float = 0.0
+) -> str:
+    """A session in the store; its cookie. Without a UPN its user is `sub` at that provider, with a display name."""
+    user = upn or f"sub of {name}"
+    kind = "upn" if upn else "sub"
+    who = Principal(
+        key=f"{provider}|{kind}|{user}",
+        name=name or user,
+        upn=upn,
+        provider=provider,
+        subject=user,
+    )
 
     async def create(sessions):
         now = time.time() - signed_in_ago
         made = await sessions.create(
             NewSession(
                 organization="contoso",
-                principal=Principal(key=f"default|upn|{upn}", name=upn, upn=upn),
+                principal=who,
                 now=now,
                 token_end=now + 86_400,
                 authenticated_at=now,

@@ -132,7 +132,7 @@ async def warm(pools: dict[str, UpstreamPool]) -> None:
     """An idle connection in each: without one the first request would be the full lane's."""
     for pool in pools.values():
         with contextlib.suppress(UpstreamError):
-            pool._slots.free -= 1
+            assert pool._take_slot(None)
             (await pool._open(None)).give_back()
 
 

@@ -98,6 +98,7 @@ class World:
 
     `federated`: people sign in by WS-Federation. `encrypted`: with encrypted tokens.
     `within`: the proxy runs in this very loop; else the test starts one in a process, on the same port.
+    `administration` among the keys: the provider knows that host's addresses, too.
     """
 
     def __init__(
@@ -121,18 +122,22 @@ class World:
         self.port, self.adfs_port, self.crm_port = free_port(), free_port(), free_port()
         self.scheme = "https" if "tls" in keys.get("listen", {}) else "http"
         origin = f"{self.scheme}://{host}:{self.port}"
+        administration = keys.get("administration") or {}
+        self.admin_host = administration.get("host", host)
+        mounts = tuple(dict.fromkeys((f"{origin}/.claims", self.admin_url("/.claims"))))
         client = Client(
             client_id=CLIENT_ID,
             secret=CLIENT_SECRET,
-            redirect_uris=(f"{origin}/.claims/callback",),
-            post_logout_redirect_uris=(f"{origin}/.claims/signed-out",),
+            # The second of each is for hosts at which another OpenID provider answers, too.
+            redirect_uris=tuple(f"{mount}/{name}" for mount in mounts for name in ("callback", "callback/default")),
+            post_logout_redirect_uris=tuple(f"{mount}/signed-out" for mount in mounts),
             resources=(f"{origin}/",),
         )
         issuer = f"http://127.0.0.1:{self.adfs_port}/adfs"
         self.decryption = write_decryption_key(folder) if encrypted else None
         trust = Trust(
             identifiers=(f"{origin}/",),
-            endpoints=(f"{origin}/.claims/wsfed",),
+            endpoints=tuple(f"{mount}/wsfed" for mount in mounts),
             encryption_certificate=self.decryption.certificate if self.decryption else None,
         )
         self.adfs = AdfsDouble(issuer, [client], clock, signing_key=signing_key, trusts=(trust,))
@@ -181,6 +186,10 @@ class World:
 
     def url(self, path: str) -> str:
         return f"{self.scheme}://{self.host}:{self.port}{path}"
+
+    def admin_url(self, path: str) -> str:
+        """An address of the administrators' pages: at the host of their own if there is one."""
+        return f"{self.scheme}://{self.admin_host}:{self.port}{path}"
 
 
 @contextlib.asynccontextmanager

@@ -1,16 +1,20 @@
+from dataclasses import replace
+
 import pytest
 
 from proxy.errors import TokenRefused
 from proxy.model.principal import Claim
-from proxy.model.provider import ClaimNames, IdentityProvider, SecretText
+from proxy.model.provider import ClaimNames, IdentityProvider, Protocol, SecretText
 from proxy.tokens.claims import verified_token
 from support.tokens import ACCESS_CLAIMS, CLIENT, ID_CLAIMS, ISSUER, NOW, SID, changed
 
 PROVIDER = IdentityProvider(name="adfs", issuer=ISSUER, client_id=CLIENT, client_secret=SecretText("s"))
 
 
-def principal(access_claims=None, **changes):
-    return verified_token(changed(ID_CLAIMS, **changes), PROVIDER, access_claims=access_claims).principal
+def principal(access_claims=None, *, vouches=True, provider=PROVIDER, **changes):
+    """As AD FS, which vouches for the addresses of its directory, unless told otherwise."""
+    claims = changed(ID_CLAIMS, **changes)
+    return verified_token(claims, provider, access_claims=access_claims, vouches_for_addresses=vouches).principal
 
 
 def refusal(access_claims=None, **changes):
@@ -195,3 +199,78 @@ def test_methods_come_from_amr_and_from_ad_fs_authmethod(changes, methods):
 @pytest.mark.parametrize("claim", ["appid", "azp", "client_id"])
 def test_the_client_is_named_by_any_of_three_claims(claim):
     assert verified_token(changed(ID_CLAIMS, **{claim: "phone"}), PROVIDER).client_id == "phone"
+
+
+_ADDRESS, _LONG = "a@contoso.com", "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/emailaddress"
+
+
+@pytest.mark.parametrize("vouches", [True, False])
+@pytest.mark.parametrize("stated", [False, "false", "False", 0, "0", [False], [True, False], {}, "no"])
+def test_address_that_is_not_verified_is_no_address(stated, vouches):
+    found = principal(vouches=vouches, email=_ADDRESS, email_verified=stated, **{_LONG: _ADDRESS})
+    assert found.email is None
+    assert found.values("email") == found.values(_LONG) == ()
+    assert principal(vouches=vouches, email=_ADDRESS, email_verified=True).email == _ADDRESS
+
+
+@pytest.mark.parametrize("stated", [True, "true", "True", 1, [True]])
+def test_address_that_is_verified_counts(stated):
+    found = principal(vouches=False, email=_ADDRESS, email_verified=stated)
+    assert (found.email, found.values("email")) == (_ADDRESS, (_ADDRESS,))
+
+
+@pytest.mark.parametrize("stated", [..., None, "", []])
+def test_address_without_a_statement_counts_only_where_the_provider_is_vouched_for(stated):
+    for vouches, email in ((True, _ADDRESS), (False, None)):
+        found = principal(vouches=vouches, email=_ADDRESS, email_verified=stated)
+        assert found.email == email
+        assert found.values("email") == ((email,) if email else ())
+
+
+def test_statement_is_about_the_claim_email_of_its_own_token():
+    provider = replace(PROVIDER, claims=ClaimNames(email=("mail", "email")))
+    told = {"mail": "other@contoso.com", "email": _ADDRESS, "email_verified": True}
+    assert principal(vouches=False, provider=provider, **told).email == _ADDRESS
+    assert principal(vouches=True, provider=provider, **told).email == "other@contoso.com"
+    access = changed(ACCESS_CLAIMS, email="other@contoso.com", upn=...)
+    assert principal(access, vouches=False, email_verified=True).email is None
+    assert principal(access, vouches=True, email_verified=True).email == "other@contoso.com"
+    assert principal(access, vouches=True, email_verified=False).email is None
+
+
+def test_address_that_is_not_verified_names_nobody():
+    by_address = replace(PROVIDER, claims=ClaimNames(upn=("email",)))
+    found = principal(vouches=False, provider=by_address, email=_ADDRESS, email_verified=False, sub="oaCQ")
+    assert (found.key, found.upn, found.user) == ("adfs|sub|oaCQ", None, "oaCQ")
+    found = principal(vouches=False, provider=by_address, email=_ADDRESS, email_verified=True, sub="oaCQ")
+    assert (found.key, found.user) == (f"adfs|upn|{_ADDRESS}", _ADDRESS)
+
+
+def test_claim_that_names_the_person_stays_a_name_where_it_is_the_address_too():
+    both = replace(PROVIDER, claims=ClaimNames(email=("upn",)))
+    found = principal(vouches=False, provider=both, email_verified=False)
+    assert (found.key, found.email) == ("adfs|upn|alice@contoso.com", "alice@contoso.com")
+
+
+def test_ws_federation_vouches_for_its_addresses():
+    federated = replace(PROVIDER, protocol=Protocol.WS_FEDERATION)
+    assert principal(vouches=False, provider=federated, **{_LONG: [_ADDRESS]}).email == _ADDRESS
+
+
+@pytest.mark.parametrize(
+    ("upn", "same"), [("KIM@contoso.com", True), ("\u212aim@contoso.com", False), ("\u017fkim@contoso.com", False)]
+)
+def test_only_ascii_letters_of_a_upn_fold(upn, same):
+    assert (principal(upn=upn).key == principal(upn="kim@contoso.com").key) is same
+    access = changed(ACCESS_CLAIMS, upn="kim@contoso.com")
+    if same:
+        assert principal(access, upn=upn).key == "adfs|upn|kim@contoso.com"
+    else:
+        assert refusal(access, upn=upn) == "subject_mismatch"
+
+
+def test_display_name_identifies_nobody():
+    found = principal(upn=..., sub="oaCQ", name="Administrator")
+    assert (found.user, found.display_name, found.provider) == ("oaCQ", "Administrator", "adfs")
+    assert principal(upn=..., sub=..., primarysid=SID, name="Administrator").user == SID
+    assert principal(name="alice@contoso.com").display_name is None

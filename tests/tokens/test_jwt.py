@@ -3,7 +3,8 @@ from dataclasses import replace
 import pytest
 
 from proxy.errors import TokenRefused
-from proxy.tokens.jwt import AccessTokenExpectation, IdTokenExpectation, verify_access_token, verify_id_token
+from proxy.tokens.expectations import AccessTokenExpectation, IdTokenExpectation
+from proxy.tokens.jwt import verify_access_token, verify_bearer_token, verify_id_token
 from support.tokens import (
     ACCESS_CLAIMS,
     ACCESS_TOKEN_ISSUER,
@@ -247,3 +248,66 @@ def test_an_access_token_that_says_something_else_is_refused(changes, reason):
 
 def test_an_expectation_of_no_audience_accepts_none():
     assert refusal(verify_access, access_token(), expected=replace(EXPECTED_ACCESS, audiences=())) == "audience"
+
+
+# An application without a resource of its own is known by the proxy's client_id, as in id tokens.
+EXPECTED_BEARER = replace(EXPECTED_ACCESS, typed_audiences=(CLIENT,))
+
+
+def verify_bearer(token, now=NOW, expected=EXPECTED_BEARER):
+    return verify_bearer_token(token, keys_of(jwk(rsa_key())), expected, now)
+
+
+@pytest.mark.parametrize("typ", ["at+jwt", "AT+JWT", "application/at+jwt"])
+def test_access_token_for_the_client_is_accepted_if_it_says_so(typ):
+    assert verify_bearer(access_token({"typ": typ}, aud=CLIENT))
+    assert refusal(verify_bearer, access_token(aud=CLIENT)) == "type"
+
+
+@pytest.mark.parametrize("aud", [RESOURCE, [RESOURCE, CLIENT], [CLIENT, RESOURCE]])
+def test_access_token_for_the_application_needs_no_type(aud):
+    assert verify_bearer(access_token(aud=aud))
+
+
+def test_refreshed_id_token_is_no_bearer_token():
+    assert refusal(verify_bearer, id_token(nonce=...)) == "type"
+    assert verify_bearer(id_token({"typ": "at+jwt"}, nonce=...))
+
+
+# Claims that id tokens carry at several providers, and the payload's `typ` of Keycloak.
+ID_TOKEN_SIGNS = [{"nonce": NONCE}, {"at_hash": "x"}, {"c_hash": "x"}, {"s_hash": "x"}, {"typ": "ID"}]
+
+
+@pytest.mark.parametrize("signs", ID_TOKEN_SIGNS)
+@pytest.mark.parametrize("typ", ["JWT", "at+jwt"])
+def test_signs_of_an_id_token_are_refused_for_any_audience(signs, typ):
+    assert verify_bearer(access_token({"typ": typ}))
+    assert refusal(verify_bearer, access_token({"typ": typ}, **signs)) == "type"
+
+
+@pytest.mark.parametrize("signs", ID_TOKEN_SIGNS)
+@pytest.mark.parametrize("typ", ["JWT", ...])
+def test_id_tokens_are_accepted_only_where_configured(signs, typ):
+    expected = replace(EXPECTED_ACCESS, audiences=(RESOURCE, CLIENT), accept_id_tokens=True)
+    assert verify_bearer(id_token({"typ": typ}, **signs), expected=expected)
+    logout = {"events": {"http://schemas.openid.net/event/backchannel-logout": {}}}
+    assert refusal(verify_bearer, id_token({"typ": typ}, **signs, **logout), expected=expected) == "type"
+
+
+def test_access_token_of_keycloak_is_accepted_for_a_named_audience():
+    claims = {"typ": "Bearer", "azp": "another-client", "scope": "openid", "aud": ["account", RESOURCE]}
+    assert verify_bearer(access_token(**claims))
+    assert refusal(verify_bearer, access_token(**claims | {"aud": "account"})) == "audience"
+
+
+@pytest.mark.parametrize("cnf", [{"jkt": "x"}, {"x5t#S256": "x"}, {}, None])
+def test_token_bound_to_a_key_is_refused_as_a_plain_bearer_token(cnf):
+    assert verify_bearer(access_token())
+    assert refusal(verify_bearer, access_token(cnf=cnf)) == "key_bound"
+    assert verify_access(access_token(cnf=cnf)), "its own sign-in needs no proof"
+
+
+def test_bearer_token_ends_at_exp_without_leeway():
+    token = access_token()
+    assert verify_bearer(token, ACCESS_CLAIMS["exp"] - 0.001)
+    assert refusal(verify_bearer, token, ACCESS_CLAIMS["exp"]) == "expired"

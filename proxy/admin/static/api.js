@@ -3,13 +3,14 @@
 export const base = document.body.dataset.base;
 export const mount = document.body.dataset.mount;
 
-/** What the API answered instead. `problems`: faults of single fields. */
+/** What the API answered instead. `problems`: faults of single fields. `signIn`: the sign-in that a change waits for. */
 export class Refused extends Error {
   constructor(status, body) {
     super(body.message ?? body.error ?? `HTTP ${status}`);
     this.status = status;
     this.error = body.error;
     this.problems = body.problems ?? [];
+    this.signIn = body.sign_in;
   }
 }
 
@@ -55,8 +56,7 @@ export function texts() {
   return fetched("texts.json");
 }
 
-/** Where credentials are asked for, to come back here. */
-export function credentialsAddress() {
-  const here = location.pathname + location.search;
-  return `${mount}/sign-in?credentials&return=${encodeURIComponent(here)}`;
+/** A sign-in, to come back here; by default one that asks for credentials. */
+export function credentialsAddress(signIn = `${mount}/sign-in?credentials`) {
+  return `${signIn}&return=${encodeURIComponent(location.pathname + location.search)}`;
 }

@@ -18,9 +18,14 @@ export function fill(element, ...children) {
   element.replaceChildren(...children.flat(Infinity).filter((child) => child !== null && child !== undefined));
 }
 
+/** A user's text with its control and formatting characters escaped: a name cannot turn around what is next to it. */
+export function visible(text) {
+  return text.replace(/[\p{Cc}\p{Cf}\p{Cn}\p{Co}\p{Cs}\p{Zl}\p{Zp}]/gu, (each) => `\\u{${each.codePointAt(0).toString(16)}}`);
+}
+
 /** `{name}` in a text, filled in. */
 export function words(text, values = {}) {
-  return text.replace(/\{(\w+)\}/g, (_, name) => String(values[name] ?? ""));
+  return text.replace(/\{(\w+)\}/g, (_, name) => visible(String(values[name] ?? "")));
 }
 
 /** The text for a count: `key_one` for one, `key_none` for none where there is such a text. */

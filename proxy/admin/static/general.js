@@ -5,6 +5,19 @@ import { counted, fill, make, words } from "./dom.js";
 import { fieldsOf } from "./fields.js";
 
 const PAUSE = 300; // milliseconds between the last key and a preview
+const KEPT = "claims-change"; // what was filled in before a sign-in that the change waits for
+
+/** What was kept for this scope: `changes` and `why`. It is taken once. */
+function taken(scope) {
+  try {
+    const kept = JSON.parse(sessionStorage.getItem(KEPT) ?? "null");
+    sessionStorage.removeItem(KEPT);
+    if (kept?.scope === scope && Array.isArray(kept.changes)) return kept;
+  } catch {
+    // Another script of this origin may have written there, too.
+  }
+  return { changes: [], why: "" };
+}
 
 export async function show(content, context) {
   const { texts } = context;
@@ -24,11 +37,12 @@ export async function show(content, context) {
     found.source === "yaml" ? make("p", { class: "card" }, texts.read_only) : null,
     make("div", { class: "row" }, make("div", { class: "field short" }, make("label", { for: "scope" }, texts.general.scope), scope)),
     area);
-  panel(area, context, found, organizations, scope.value);
+  const kept = taken(scope.value);
+  panel(area, context, found, organizations, scope.value, kept.changes, kept.why);
 }
 
-/** The settings of one organization, or of all (""), beside what they come to. `meant`: changes that wait to be saved. */
-function panel(area, context, first, organizations, name, meant = []) {
+/** The settings of one organization, or of all (""), beside what they come to. `meant`, `because`: changes that wait to be saved, and why. */
+function panel(area, context, first, organizations, name, meant = [], because = "") {
   const { texts, attempt, tell } = context;
   const own = texts.general;
   let found = first;
@@ -94,6 +108,7 @@ function panel(area, context, first, organizations, name, meant = []) {
         fill(now, lines(found.rules));
         fill(would, make("p", { class: "quiet" }, own.same));
       } catch (error) {
+        if (error.error === "sign_in_required") sessionStorage.setItem(KEPT, JSON.stringify({ scope: name, changes, why: why.value }));
         if (error.error === "changed_meanwhile") await showAsNow(changes);
         if (!showProblems(error)) throw error;
         fields.focusFirst();
@@ -121,6 +136,7 @@ function panel(area, context, first, organizations, name, meant = []) {
   fill(area, form);
   if (meant.length) {
     fields.put(meant);
+    if (fields.changes(found).length) why.value = because;
     preview();
   }
 }

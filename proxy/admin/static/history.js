@@ -1,7 +1,7 @@
 // Every change and administrative act, and going back.
 
 import { ask, send } from "./api.js";
-import { ask as confirm, counted, fill, make, table, time, words } from "./dom.js";
+import { ask as confirm, counted, fill, make, table, time, visible, words } from "./dom.js";
 
 export async function show(content, { texts, attempt, who }) {
   const own = texts.history;
@@ -40,7 +40,7 @@ export async function show(content, { texts, attempt, who }) {
     entries = cursor ? [...entries, ...found.entries] : found.entries;
     newest = Math.max(0, ...entries.map((entry) => entry.revision ?? 0));
     const rows = entries.map((entry) => [
-      time(entry.at), entry.by, what(entry), entry.why,
+      time(entry.at), visible(entry.by), what(entry), visible(entry.why),
       entry.revision === null ? "" : make("span", { class: "choice" }, String(entry.revision), back(entry.revision)),
     ]);
     const more = found.cursor ? make("button", { type: "button", onclick: () => look(found.cursor) }, texts.more) : null;

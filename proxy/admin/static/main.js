@@ -17,12 +17,13 @@ const notice = document.getElementById("notice");
 /** Say what went wrong, and what to do about it. */
 function tell(texts, error) {
   if (!(error instanceof Refused)) throw error;
+  if (error.error === "sign_in_required") return location.assign(credentialsAddress(error.signIn));
   const link = (text) => make("a", { href: credentialsAddress() }, text);
   if (error.status === 401) fill(notice, texts.signed_out, " ", link(texts.sign_in));
   else if (error.error === "credentials_too_old") fill(notice, texts.too_old, " ", link(texts.sign_in_again));
   else if (error.error === "offline") fill(notice, texts.offline);
   else fill(notice, words(texts.failed, { message: error.message }));
-  notice.scrollIntoView({ block: "nearest" });
+  return notice.scrollIntoView({ block: "nearest" });
 }
 
 const texts = await fetchTexts();
@@ -43,5 +44,6 @@ const who = await attempt(async () => {
   await pages[page](content, { texts, who, attempt, tell: (error) => tell(texts, error) });
   return who;
 });
+if (who?.each_change_signs_in && CHANGE.has(page)) content.before(make("p", { class: "card" }, texts.each_change));
 // Said before somebody fills in a form that would be refused.
-if (who && who.credentials_fresh_for <= 0 && CHANGE.has(page)) tell(texts, new Refused(403, { error: "credentials_too_old" }));
+else if (who && who.credentials_fresh_for <= 0 && CHANGE.has(page)) tell(texts, new Refused(403, { error: "credentials_too_old" }));

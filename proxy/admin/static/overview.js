@@ -1,7 +1,7 @@
 // Sessions now, what happened lately, and the health of what is needed.
 
 import { ask } from "./api.js";
-import { fill, make, shortTime, words } from "./dom.js";
+import { fill, make, shortTime, visible, words } from "./dom.js";
 
 const AGAIN = 15000; // milliseconds
 const SVG = "http://www.w3.org/2000/svg";
@@ -47,7 +47,7 @@ function seriesCard(texts, name, counts, found) {
 
 function health(texts, check) {
   const word = check.ok ? make("span", { class: "good" }, `✓ ${texts.well}`) : make("span", { class: "bad" }, `✕ ${texts.not_well}`);
-  return make("li", {}, make("strong", {}, check.name), ": ", word, check.reason ? ` (${check.reason})` : "");
+  return make("li", {}, make("strong", {}, check.name), ": ", word, check.reason ? ` (${visible(check.reason)})` : "");
 }
 
 function draw(content, texts, found) {

@@ -1,7 +1,7 @@
 // Who is signed in where, and signing out one or all.
 
 import { ask, send } from "./api.js";
-import { ask as confirm, counted, fill, make, table, time, words } from "./dom.js";
+import { ask as confirm, counted, fill, make, table, time, visible, words } from "./dom.js";
 
 export async function show(content, context) {
   const { texts, attempt } = context;
@@ -25,14 +25,16 @@ export async function show(content, context) {
   }
 
   function row(session) {
-    const name = session.upn ?? session.name;
+    const name = visible(session.user);
+    // People choose their display name: it stands beside the name that acts go by, never in its place.
+    const displayed = session.name === session.user ? null : make("span", { class: "quiet" }, ` (${own.display_name}: ${visible(session.name)})`);
     const ends = session.over ? own.over : session.ends_at === null ? "" : make("span", {}, time(session.ends_at), ` (${own.reasons[session.ends_by] ?? session.ends_by})`);
     const button = (act, path, question) => make("button", {
       type: "button", "aria-label": words(own.of, { act, name }),
       onclick: () => revoke(path, session, words(question, { name, organization: session.organization }), act),
     }, act);
     return [
-      make("span", {}, name, session.own ? ` (${own.own})` : ""), session.organization, session.client.replaceAll("_", " "),
+      make("span", {}, name, displayed, session.own ? ` (${own.own})` : ""), session.organization, session.client.replaceAll("_", " "),
       time(session.signed_in_at), time(session.last_activity), ends,
       make("span", { class: "choice" }, button(own.revoke, "sessions/revoke", own.ask_one), button(own.revoke_user, "users/revoke", own.ask_all)),
     ];

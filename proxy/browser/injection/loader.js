@@ -1,21 +1,19 @@
 
 ;(function (source) {
   "use strict";
-  if (typeof document === "undefined") return;
-  var scripts = document.scripts;
-  for (var i = 0; i < scripts.length; i++) if (scripts[i].getAttribute("src") === source) return;
-  var script = document.createElement("script");
-  var own = document.currentScript;
-  if (own && own.nonce) script.nonce = own.nonce;
-  var url = source;
-  if (window.trustedTypes && trustedTypes.createPolicy) {
-    try {
-      url = trustedTypes.createPolicy("claims-session-watch", { createScriptURL: String }).createScriptURL(source);
-    } catch (refused) {}
-  }
+  if (typeof document === "undefined" || location.origin === "null") return;
+  function own(name) { return Reflect.get(Document.prototype, name, document); }
+  var url = location.origin + source, scripts = own("scripts");
+  for (var i = 0; i < scripts.length; i++) if ([source, url].includes(scripts[i].getAttribute("src"))) return;
+  var script = own("createElement").call(document, "script");
+  var running = own("currentScript");
+  if (running instanceof HTMLScriptElement && running.nonce) script.nonce = running.nonce;
+  try {
+    url = trustedTypes.createPolicy("claims-session-watch", { createScriptURL: String }).createScriptURL(url);
+  } catch (refused) {}
   try {
     script.src = url;
-    (document.head || document.documentElement).appendChild(script);
+    (own("head") || own("documentElement")).appendChild(script);
   } catch (refused) {
     console.warn("claims-proxy: this page's policy lets no session watch in", refused);
   }

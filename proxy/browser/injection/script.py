@@ -1,4 +1,9 @@
-"""CRM's global context with a line of ours behind it, which loads the page's script where no document's tag did."""
+"""CRM's global context with a line of ours behind it, which loads the page's script where no document's tag did.
+
+The markup of a page can put an element in the place of any property of its document (`<img name=currentScript>`), and a
+base element in front of any path. The loader and the script therefore read a document through `Document.prototype`, and
+the address that they load from is written into them here.
+"""
 
 import json
 from importlib.resources import files

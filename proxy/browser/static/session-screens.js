@@ -9,6 +9,8 @@
  * @typedef {{later(): void, proceed(): void}} Actions
  */
 const LANGUAGES = ["en", "fr", "de", "es", "pt", "it", "nl", "ja", "zh", "ar"];
+/** A document's own property: markup can put an element in its place. @param {Document} page @param {string} name */
+const own = (page, name) => Reflect.get(Document.prototype, name, page);
 /** The screen for the reason of an end; any other is of no limit. @type {Record<string, string>} */
 const ENDINGS = {
   session_timeout: "session_expired",
@@ -55,13 +57,16 @@ button:focus-visible { outline: 3px solid var(--strong); outline-offset: 3px; }
  * @returns {Promise<Screens>}
  */
 export async function load(base, page, actions, fetch) {
-  const wishes = [page.document.documentElement.lang, ...navigator.languages];
+  const wishes = [own(page.document, "documentElement").lang, ...navigator.languages];
   const tags = wishes.map((wish) => wish.toLowerCase().split("-")[0]);
   const language = tags.find((tag) => LANGUAGES.includes(tag)) || "en";
   const answer = await fetch(`${base}texts/${language}.json`);
   const signIn = () => signInAgain(base, page);
   return screens(page, { ...actions, signIn }, language, await answer.json());
 }
+
+/** The name of the window to sign in, which no frame of the page has. */
+const WINDOW = "claims-session " + Math.random();
 
 /**
  * In a window of its own, so that the page stays; where that is blocked, in its place.
@@ -70,7 +75,7 @@ export async function load(base, page, actions, fetch) {
 function signInAgain(base, page) {
   const url = base + "sign-in?again&return=";
   const { pathname, search } = page.location, done = new URL("signed-in", base).pathname;
-  const popup = open(url + encodeURIComponent(done), "claims-session " + base, "popup,width=520,height=720");
+  const popup = open(url + encodeURIComponent(done), WINDOW, "popup,width=520,height=720");
   if (!popup) page.location.assign(url + encodeURIComponent(pathname + search));
 }
 
@@ -87,14 +92,14 @@ function screens(page, actions, language, texts) {
 
   /** @template {keyof HTMLElementTagNameMap} T @param {T} tag @param {Record<string, string>} attributes */
   function element(tag, attributes, text = "") {
-    const made = document.createElement(tag);
+    /** @type {HTMLElementTagNameMap[T]} */ const made = own(document, "createElement").call(document, tag);
     for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
     made.textContent = text;
     return made;
   }
 
   function make() {
-    const host = document.createElement("claims-session");
+    /** @type {HTMLElement} */ const host = own(document, "createElement").call(document, "claims-session");
     const root = host.attachShadow({ mode: "open" });
     // Of the page's window: a sheet belongs to the document that it was made in.
     const sheet = new /** @type {any} */ (page).CSSStyleSheet();
@@ -112,7 +117,7 @@ function screens(page, actions, language, texts) {
     // What is typed into the screen is none of the page's shortcuts.
     for (const type of ["keydown", "keyup"]) host.addEventListener(type, (event) => event.stopPropagation());
     root.append(made);
-    document.documentElement.append(host);
+    own(document, "documentElement").append(host);
     return made;
   }
 
@@ -159,12 +164,13 @@ function screens(page, actions, language, texts) {
 
   /** A tab that nobody looks at calls by its title; where motion is not wanted, once. */
   function call() {
-    const ours = title && document.title === title;
-    const plain = ours ? title.replace(/^● .*? – /, "") : document.title;
+    const current = own(document, "title"), ours = title && current === title;
+    const plain = ours ? title.replace(/^● .*? – /, "") : current;
     const still = page.matchMedia("(prefers-reduced-motion: reduce)").matches;
-    const calls = shown && document.hidden && (still || !ours);
-    if (calls) document.title = title = `● ${texts[shown + "_title"]} – ${plain}`;
-    else if (ours) [document.title, title] = [plain, ""];
+    const calls = shown && own(document, "hidden") && (still || !ours);
+    if (!calls && !ours) return;
+    title = calls ? `● ${texts[shown + "_title"]} – ${plain}` : "";
+    Reflect.set(Document.prototype, "title", title || plain, document);
   }
 
   return {

@@ -10,10 +10,9 @@
  */
 (() => {
   "use strict";
-  const { src = "" } = /** @type {Partial<HTMLScriptElement>} */ (document.currentScript || {});
-  if (!src.startsWith(location.origin + "/")) return; // a sandboxed frame has no origin, and no session
-  const base = new URL(".", src).href;
-  const NAME = "claims-session " + base;
+  if (location.origin === "null") return; // no session either
+  const base = location.origin + "$MOUNT/"; // filled in by the proxy
+  const NAME = "claims-session " + base, MARK = Symbol.for(NAME);
   const view = /** @type {any} */ (window);
   const fetchAsIs = fetch.bind(view);
   const bring = (/** @type {string} */ name) => import(`${base}session-${name}.js`);
@@ -23,9 +22,14 @@
   try {
     while (outermost.parent !== outermost && outermost.parent.document) outermost = outermost.parent;
   } catch {} // of another origin
-  if (view[NAME]) return;
-  if (outermost[NAME]) return outermost[NAME](view);
-  view[NAME] = attach;
+  if (view[MARK]) return;
+  if (outermost[MARK]) return outermost[MARK](view);
+  view[MARK] = attach;
+
+  // Markup can put an element in the place of any property of a document: these are read past it.
+  /** @param {Document} page @param {[string, (event: any) => void, object?]} rest */
+  const on = (page, ...rest) => EventTarget.prototype.addEventListener.apply(page, rest);
+  const hidden = () => Reflect.get(Document.prototype, "hidden", document);
 
   // What is known. Instants are milliseconds of now(), which goes on through sleep, as performance.now() may not.
   let offset = Date.now() - performance.now(), slept = 0;
@@ -204,7 +208,7 @@
     try {
       // Again and again: document.open() takes them away.
       for (const type of ["pointerdown", "pointermove", "keydown", "touchstart", "touchmove", "wheel"])
-        inner.document.addEventListener(type, input, { capture: true, passive: true });
+        on(inner.document, type, input, { capture: true, passive: true });
       hints?.notice(inner, refused);
       for (let index = 0; index < inner.length; index++) attach(inner[index]);
     } catch {} // of another origin
@@ -218,7 +222,7 @@
   }
 
   function tick() {
-    if (outermost !== view && outermost[NAME]) { // the script has come to the page around this frame
+    if (outermost !== view && outermost[MARK]) { // the script has come to the page around this frame
       clearInterval(ticks);
       told = undefined;
       return leave();
@@ -239,7 +243,7 @@
   }
 
   function wake() {
-    if (!document.hidden && now() - toldAt > 10000) ask();
+    if (!hidden() && now() - toldAt > 10000) ask();
   }
 
   if (location.href.split(/[?#]/)[0] === base + "signed-in") {
@@ -254,5 +258,5 @@
   addEventListener("pagehide", leave);
   addEventListener("pageshow", (event) => event.persisted && join());
   addEventListener("online", () => ((retryAt = 0), ask()));
-  document.addEventListener("visibilitychange", wake);
+  on(document, "visibilitychange", wake);
 })();

@@ -2,9 +2,8 @@
 
 import asyncio
 import select
-import weakref
 from math import inf
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from proxy.errors import UpstreamBroken, UpstreamError, UpstreamTimeout
 from proxy.gateway.upstream.address import tls_fault
@@ -14,13 +13,16 @@ from proxy.gateway.upstream.request import RequestHead
 from proxy.gateway.upstream.tunnel import UpstreamStream
 from proxy.model.deployment import UpstreamTuning
 
+if TYPE_CHECKING:
+    from proxy.gateway.upstream.owners import Owner
+
 WRITE_HIGH = 64 * 1024  # bytes that may wait to be written before the body's source is asked to wait
 
 
 class UpstreamConnection(asyncio.Protocol):
     """One connection. `deadline` (loop time) is looked at by the pool's sweep; `heard`: a byte of this answer came.
 
-    `owner`: whose request it carries, weakly; `authenticated`: it belongs to that owner. `born`: loop time.
+    `owner`: whose request it carries; `authenticated`: it belongs to that owner. `born`: loop time.
     """
 
     __slots__ = (
@@ -58,7 +60,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._sent = True
         self.born = loop.time()
         self.deadline = inf
-        self.owner: weakref.ref[object] | None = None
+        self.owner: Owner | None = None
         self.authenticated = self.closed = self.heard = False
 
     @property
@@ -94,6 +96,10 @@ class UpstreamConnection(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
         self._gone()
+
+    def streaming(self) -> bool:
+        """Leaves its slot, since the answer is an event stream; False: as many streams are open as there may be."""
+        return self._receiver is None or self.closed or self._home.streaming(self)
 
     def give_back(self) -> None:
         """Lent and not begun: back to the pool."""

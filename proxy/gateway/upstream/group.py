@@ -14,6 +14,7 @@ import structlog
 from proxy.errors import UpstreamBroken, UpstreamBusy, UpstreamError, UpstreamTimeout, UpstreamUnreachable
 from proxy.gateway.upstream.address import UpstreamAddress
 from proxy.gateway.upstream.connection import UpstreamConnection
+from proxy.gateway.upstream.owners import Owner
 from proxy.gateway.upstream.pool import UpstreamPool
 from proxy.gateway.upstream.request import RequestBody, UpstreamRequest
 from proxy.gateway.upstream.response import Interim, UpstreamResponse
@@ -62,7 +63,7 @@ class UpstreamGroup:
         request: UpstreamRequest,
         body: RequestBody = None,
         *,
-        owner: object | None = None,
+        owner: Owner | None = None,
         on_interim: Interim | None = None,
     ) -> UpstreamResponse:
         """As `UpstreamPool.send`; where no connection can be had, nothing was sent, so the next address is tried."""
@@ -84,7 +85,7 @@ class UpstreamGroup:
                 self._count(member, None)
                 return response
 
-    def lend(self, owner: object | None = None, *, retryable: bool = False) -> UpstreamConnection | None:
+    def lend(self, owner: Owner | None = None, *, retryable: bool = False) -> UpstreamConnection | None:
         """As `UpstreamPool.lend`."""
         return self._choose(owner, ()).pool.lend(owner, retryable=retryable)
 
@@ -93,11 +94,6 @@ class UpstreamGroup:
         for member in self._members:
             if connection.home is member.pool:
                 self._count(member, error)
-
-    def release(self, owner: object) -> None:
-        """As `UpstreamPool.release`."""
-        for member in self._members:
-            member.pool.release(owner)
 
     async def close(self) -> None:
         """As `UpstreamPool.close`."""
@@ -119,7 +115,7 @@ class UpstreamGroup:
             for authority, (connections, _) in member.pool.states.items()
         }
 
-    def _choose(self, owner: object | None, tried: Sequence[_Member]) -> _Member:
+    def _choose(self, owner: Owner | None, tried: Sequence[_Member]) -> _Member:
         left = [member for member in self._members if member not in tried]
         if owner is not None:
             for member in left:

@@ -57,5 +57,8 @@ class Home(Protocol):
     def tunnelled(self, connection: "UpstreamConnection") -> None:
         """It is a tunnel from here on and will not come back."""
 
+    def streaming(self, connection: "UpstreamConnection") -> bool:
+        """Its answer is an event stream, which is counted apart and is its last; False: there is no room for it."""
+
     def bound(self, connection: "UpstreamConnection") -> None:
         """NTLM or Negotiate was seen: it belongs to its owner from here on; told once."""

@@ -6,8 +6,9 @@ from collections.abc import AsyncIterator, Callable
 
 from proxy.errors import UpstreamBroken, UpstreamError
 from proxy.gateway.upstream.answer import AnswerHead, Framing, Headers
-from proxy.gateway.upstream.body import BodySender
+from proxy.gateway.upstream.body import INLINE, BodySender, slices
 from proxy.gateway.upstream.connection import UpstreamConnection
+from proxy.gateway.upstream.request import RequestBody, RequestHead
 from proxy.gateway.upstream.tunnel import UpstreamStream
 
 __all__ = ["Interim", "UpstreamResponse", "UpstreamStream"]
@@ -141,6 +142,10 @@ class UpstreamResponse:
         elif self.upgraded is not None:
             self.upgraded.close()
 
+    def leave_slot(self) -> bool:
+        """Is an event stream from here on, which is counted apart; False: as many are open as there may be."""
+        return self._ended or self._connection.streaming()
+
     async def source_released(self) -> None:
         """Returns when nothing reads the request's body any more, so that the caller may drain its client."""
         if self._sender is not None:
@@ -245,3 +250,21 @@ class UpstreamResponse:
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
+
+
+def begin(
+    connection: UpstreamConnection, head: RequestHead, body: RequestBody, on_interim: Interim | None
+) -> UpstreamResponse:
+    """Sends a request on a connection that was lent or opened. Raises UpstreamBroken where it closed meanwhile."""
+    response = UpstreamResponse(connection, on_interim)
+    if head.content_length is None and not head.chunked:
+        body = None
+    if body is None or isinstance(body, bytes):
+        if not body or (len(body) <= INLINE and not head.expect_continue and not head.chunked):
+            ending = b"0\r\n\r\n" if head.chunked else b""
+            connection.begin(head, response, body or ending)
+            return response
+        body = slices(body)
+    connection.begin(head, response, sent=False)
+    response.send_body(BodySender(connection, head, body, response.source_failed))
+    return response

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 
 from proxy.errors import UpstreamBroken
 
@@ -77,6 +78,10 @@ class UpstreamStream:
         """Ends both sides at once."""
         if not self._lost:
             self._transport.abort()
+
+    def on_closed(self, callback: Callable[[], None]) -> None:
+        """Calls back once the connection is gone."""
+        self._closed.add_done_callback(lambda _: callback())
 
     async def wait_closed(self) -> None:
         """Returns when the connection is gone."""

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from proxy.errors import UpstreamBroken, UpstreamBusy, UpstreamUnreachable
-from proxy.gateway.upstream import UpstreamGroup, parse_address
+from proxy.gateway.upstream import Owner, UpstreamGroup, parse_address
 from proxy.model.deployment import UpstreamTuning
 from proxy.model.organization import UpstreamHealth
 from support.ports import free_port
@@ -172,15 +172,12 @@ async def test_a_full_address_is_no_sick_one(scripted, named, group_of, asked, r
 
 
 async def test_who_is_authenticated_at_an_address_stays_there(scripted, group_of, asked, named):
-    class Client:
-        pass
-
     async def script(wire):
         while True:
             await wire.head()
             wire.answer(b"one", b"WWW-Authenticate: NTLM" if wire.number == 0 else b"X: y")
 
-    group, client = group_of(await scripted(script), await named(b"two")), Client()
+    group, client = group_of(await scripted(script), await named(b"two")), Owner("anna", None)
     assert [await asked(group, owner=client) for _ in range(3)] == [b"one"] * 3
     assert await asked(group) == b"two"
 

@@ -4,6 +4,7 @@ import gc
 import pytest
 
 from proxy.errors import UpstreamBroken, UpstreamBusy, UpstreamTimeout, UpstreamUnreachable
+from proxy.gateway.upstream import Owner
 from support.patience import HANG
 
 
@@ -330,3 +331,102 @@ async def test_nothing_is_left_to_the_garbage_collector(scripted, pool_for, requ
         assert gc.collect() == 0
     finally:
         gc.enable()
+
+
+async def test_a_turn_that_comes_together_with_a_cancellation_goes_to_the_next(
+    scripted, pool_for, request_of, read_all, until
+):
+    pool = pool_for(await scripted(serve), connections=1)
+    await read_all(await pool.send(request_of()))
+    lent = pool.lend(retryable=True)
+    first, second = [asyncio.create_task(pool.send(request_of())) for _ in range(2)]
+    await until(lambda: pool._slots.waiting == 2)
+    first.cancel()
+    lent.give_back()
+    assert await read_all(await second) == b"0"
+    assert first.cancelled()
+    assert (pool._slots.waiting, pool._slots.shares.held) == (0, 0)
+
+
+async def test_a_handed_connection_that_is_not_taken_goes_back(scripted, pool_for, request_of, read_all, until):
+    pool = pool_for(await scripted(serve), connections=1)
+    await read_all(await pool.send(request_of()))
+    lent = pool.lend(retryable=True)
+    task = asyncio.create_task(pool.send(request_of()))
+    await until(lambda: pool._slots.waiting)
+    lent.give_back()
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert pool._slots.shares.held == 0
+    assert pool.lend(retryable=True) is lent
+
+
+async def test_above_its_share_a_session_waits_and_nobody_else(scripted, pool_for, request_of, read_all, until):
+    go = asyncio.Event()
+
+    async def script(wire):
+        while head := await wire.head():
+            if head.startswith(b"GET /slow"):
+                await go.wait()
+            wire.answer()
+
+    pool = pool_for(await scripted(script), connections=16)
+    anna, bert = Owner("anna's session", "192.0.2.1"), Owner("bert's session", "192.0.2.2")
+    slow = [asyncio.create_task(pool.send(request_of(b"GET", b"/slow"), owner=anna)) for _ in range(12)]
+    await until(lambda: pool._slots.waiting == 4)
+    for _ in range(3):
+        assert await read_all(await pool.send(request_of(), owner=bert)) == b"ok"
+    assert pool.lend(anna, retryable=True) is None
+    lent = pool.lend(bert, retryable=True)
+    assert lent is not None
+    lent.give_back()
+    go.set()
+    for task in slow:
+        assert await read_all(await task) == b"ok"
+    assert (pool._slots.shares.held, pool._slots.waiting) == (0, 0)
+
+
+async def test_event_streams_leave_their_slots_and_are_counted_apart(scripted, pool_for, request_of, read_all):
+    async def script(wire):
+        while head := await wire.head():
+            if head.startswith(b"GET /events"):
+                wire.send(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n")
+                await wire.gone()
+                return
+            wire.answer()
+
+    pool = pool_for(await scripted(script), connections=32)
+    anna, bert = Owner("anna's session", "192.0.2.1"), Owner("bert's session", "192.0.2.2")
+    streams = [await pool.send(request_of(b"GET", b"/events"), owner=anna) for _ in range(8)]
+    assert all(stream.leave_slot() for stream in streams)
+    assert (pool._slots.shares.held, pool._slots.free) == (0, 32)
+    one_too_many = await pool.send(request_of(b"GET", b"/events"), owner=anna)
+    assert not one_too_many.leave_slot()
+    one_too_many.close()
+    another = await pool.send(request_of(b"GET", b"/events"), owner=bert)
+    assert another.leave_slot()
+    streams[0].close()
+    last = await pool.send(request_of(b"GET", b"/events"), owner=anna)
+    assert last.leave_slot()
+    for stream in (*streams, another, last):
+        stream.close()
+    assert (pool._streams.held, pool._slots.free, pool.load) == (0, 32, 0)
+    assert await read_all(await pool.send(request_of(), owner=anna)) == b"ok"
+
+
+async def test_connection_of_an_event_stream_is_not_used_again(scripted, pool_for, request_of, read_all):
+    go = asyncio.Event()
+
+    async def script(wire):
+        while await wire.head():
+            wire.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+            await go.wait()
+            wire.send(b"1\r\n%d\r\n0\r\n\r\n" % wire.number)
+
+    pool = pool_for(await scripted(script))
+    stream = await pool.send(request_of())
+    assert stream.leave_slot()
+    go.set()
+    assert await read_all(stream) == b"0"
+    assert (pool._connections, pool._streaming) == (set(), set())
+    assert await read_all(await pool.send(request_of())) == b"1"

@@ -144,3 +144,30 @@ async def test_a_tunnel_holds_both_sides_back(scripted, pool_for, asking):
     assert stream._held <= 512 * 1024
     assert sent < 16 * 1024 * 1024
     assert len(await all_of(stream)) == sent
+
+
+async def test_handshakes_at_once_pass_no_bound(scripted, pool_for, asking, request_of):
+    """The bound is kept where the handshake begins: 101s that come later can be no more."""
+    go = asyncio.Event()
+
+    async def script(wire):
+        await wire.head()
+        await go.wait()
+        wire.send(SWITCH)
+        await wire.gone()
+
+    pool = pool_for(await scripted(script), connections=3)
+    tasks = [asyncio.create_task(pool.send(asking)) for _ in range(8)]
+    await asyncio.sleep(0)
+    go.set()
+    found = await asyncio.gather(*tasks, return_exceptions=True)
+    refused = [each for each in found if isinstance(each, UpstreamBusy)]
+    opened = [each.upgraded for each in found if not isinstance(each, BaseException)]
+    assert (len(refused), len(opened)) == (5, 3)
+    with pytest.raises(UpstreamBusy):
+        await pool.send(asking)
+    opened[0].abort()
+    await opened[0].wait_closed()
+    await asyncio.sleep(0)
+    again = await pool.send(asking)
+    assert again.upgraded is not None
