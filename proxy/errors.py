@@ -11,6 +11,7 @@ ClaimsProxyError
 ├── TokenRefused              a token breaks a rule; the reason names the rule
 ├── ProviderError
 │   ├── ProviderUnavailable   the provider did not answer, or not in time
+│   │   └── VerificationBusy  too many tokens wait to be verified; the provider itself may be healthy
 │   └── ProviderMisconfigured the provider answered what its metadata or the standard rules out
 ├── SignInRefused             a sign-in came back and may not be completed
 ├── SettingsError             a change of settings that is not made; nothing has changed
@@ -105,6 +106,10 @@ class ProviderError(ClaimsProxyError):
 
 class ProviderUnavailable(ProviderError):
     """The identity provider did not answer, or not in time. Trying again later may help."""
+
+
+class VerificationBusy(ProviderUnavailable):
+    """A token cannot be verified now: too many others wait, or it took too long. Trying again later may help."""
 
 
 class ProviderMisconfigured(ProviderError):

@@ -23,6 +23,7 @@ from proxy.signin.oidc_sign_in import OidcSignIn
 from proxy.signin.own_metadata import decryption_keys
 from proxy.signin.protocol import SignInProtocol
 from proxy.signin.provider import Provider
+from proxy.signin.verification import Verification
 from proxy.tokens.xml_encryption import DecryptionKey
 
 
@@ -50,21 +51,24 @@ def providers_of(
 ) -> Mapping[str, SignInProtocol]:
     """Its identity providers by their names. Raises CannotStart where a file that it names cannot be used."""
     http = _client(deployment, lasting, holder)
+    verification = _verification(lasting, holder)
 
     def make(settings: IdentityProvider, keys: tuple[DecryptionKey, ...]) -> SignInProtocol:
-        provider = Provider(settings, http, lasting.clock, partial(lasting.metrics.provider_call, settings.name))
+        observe = partial(lasting.metrics.provider_call, settings.name)
+        provider = Provider(settings, http, lasting.clock, observe, verification)
         match settings.protocol:
             case Protocol.OIDC:
                 return OidcSignIn(provider)
             case Protocol.WS_FEDERATION:
-                return FederationSignIn(Federation(settings, provider.fetch, lasting.clock, keys), lasting.clock)
+                federation = Federation(settings, provider.fetch, lasting.clock, keys, verification)
+                return FederationSignIn(federation, lasting.clock)
             case _:
                 assert_never(settings.protocol)
 
     def take(settings: IdentityProvider) -> SignInProtocol:
         # By what the files say: a provider whose keys or metadata were replaced is another one.
         keys = decryption_keys(settings.decryption_keys)
-        said = ("provider", settings, http, keys, local_metadata(settings))
+        said = ("provider", settings, http, verification, keys, local_metadata(settings))
         return lasting.shared.take(holder, said, lambda: make(settings, keys))
 
     return {settings.name: take(settings) for settings in deployment.identity_providers}
@@ -72,13 +76,15 @@ def providers_of(
 
 def issuers_of(deployment: Deployment, lasting: Lasting, holder: contextlib.AsyncExitStack) -> Mapping[str, Provider]:
     """Return, by organization, the providers of `bearer.issuer` where that is not the sign-in's."""
-    http = _client(deployment, lasting, holder)
+    http, verification = _client(deployment, lasting, holder), _verification(lasting, holder)
     settings_of = {each.name: each for each in deployment.identity_providers}
 
     def take(settings: IdentityProvider) -> Provider:
         observe = partial(lasting.metrics.provider_call, settings.name)
         return lasting.shared.take(
-            holder, ("issuer", settings, http), lambda: Provider(settings, http, lasting.clock, observe)
+            holder,
+            ("issuer", settings, http, verification),
+            lambda: Provider(settings, http, lasting.clock, observe, verification),
         )
 
     wanted = (
@@ -92,6 +98,11 @@ def issuers_of(deployment: Deployment, lasting: Lasting, holder: contextlib.Asyn
 def _client(deployment: Deployment, lasting: Lasting, holder: contextlib.AsyncExitStack) -> aiohttp.ClientSession:
     trust = lasting.trust.towards(deployment.ca_file)
     return lasting.shared.take(holder, ("http", trust), lambda: _http(trust), aiohttp.ClientSession.close)
+
+
+def _verification(lasting: Lasting, holder: contextlib.AsyncExitStack) -> Verification:
+    # One for the process: all configurations and providers together have these threads and no more.
+    return lasting.shared.take(holder, "verification", Verification, Verification.close)
 
 
 def _http(trust: ssl.SSLContext) -> aiohttp.ClientSession:

@@ -130,9 +130,8 @@ class Deployment:
 
     def origin(self, host: str) -> str:
         """Return where browsers find a host, as far as is configured: behind another proxy its port is not ours."""
-        listen, secure = self.listen, self.listen.tls is not None or bool(self.listen.trusted_proxies)
-        behind = listen.tls is None and bool(listen.trusted_proxies)
-        scheme, usual = ("https", 443) if secure else ("http", 80)
+        listen, behind = self.listen, bool(self.listen.trusted_proxies)
+        scheme, usual = ("https", 443) if listen.tls is not None or behind else ("http", 80)
         return f"{scheme}://{host}" if behind or listen.port == usual else f"{scheme}://{host}:{listen.port}"
 
     def provider(self, name: str) -> IdentityProvider:

@@ -7,7 +7,14 @@ from urllib.parse import quote
 
 from aiohttp import web
 
-from proxy.errors import ProviderError, ProviderUnavailable, SignInRefused, StoreUnavailable, TokenRefused
+from proxy.errors import (
+    ProviderError,
+    ProviderUnavailable,
+    SignInRefused,
+    StoreUnavailable,
+    TokenRefused,
+    VerificationBusy,
+)
 from proxy.pages.render import Page, Pages
 
 SignInFault: TypeAlias = SignInRefused | TokenRefused | ProviderError | StoreUnavailable
@@ -32,6 +39,7 @@ FAILURES = {
     "other_browser": Failure(Page.OTHER_BROWSER, 403),
     "credentials_owed": Failure(Page.CREDENTIALS_OWED, 403),
     "no_authentication_instant": Failure(Page.CREDENTIALS_OWED, 403),
+    "verification_busy": Failure(Page.STORE_UNAVAILABLE, 503),
     "provider_unavailable": Failure(Page.PROVIDER_UNAVAILABLE, 503),
     "provider_misconfigured": Failure(Page.SIGN_IN_FAILED, 502),
     "store_unreachable": Failure(Page.STORE_UNAVAILABLE, 503),
@@ -82,6 +90,8 @@ def reason_of(error: SignInFault) -> str:
             return error.reason
         case TokenRefused():
             return f"token_{error.reason}"
+        case VerificationBusy():
+            return "verification_busy"
         case ProviderUnavailable():
             return "provider_unavailable"
         case StoreUnavailable():

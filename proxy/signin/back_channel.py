@@ -18,13 +18,14 @@ from proxy.model.time import Instant, Seconds
 from proxy.pages.render import Page, Pages
 from proxy.signin.oidc_sign_in import OidcSignIn
 from proxy.signin.provider_sign_out import ProviderSignOut
-from proxy.tokens.jws import MAXIMUM_LENGTH
 from proxy.tokens.jwt import read_unverified
 
 log = structlog.get_logger("signin")
 
 _FORM = "application/x-www-form-urlencoded"
-_LARGEST = MAXIMUM_LENGTH + 4096
+# Below what is verified on the event loop: a logout token has about 1 KB.
+_LONGEST_TOKEN = 16 * 1024
+_LARGEST = _LONGEST_TOKEN + 4096
 _MOST_FIELDS = 20
 _HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
@@ -96,6 +97,8 @@ async def _logout_token(request: web.Request) -> str:
     tokens = given.get("logout_token", [])
     if len(tokens) != 1:
         raise TokenRefused("parameters", f"logout_token stands {len(tokens)} times")
+    if len(tokens[0]) > _LONGEST_TOKEN:
+        raise TokenRefused("size", f"{len(tokens[0])} characters; {_LONGEST_TOKEN} are allowed")
     return tokens[0]
 
 

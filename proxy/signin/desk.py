@@ -5,7 +5,7 @@ from collections.abc import Callable
 import structlog
 from aiohttp import web
 
-from proxy.errors import ProviderError, ProviderUnavailable
+from proxy.errors import ProviderError
 from proxy.model.organization import Organization, SameSite
 from proxy.model.request import RequestFacts
 from proxy.model.time import Instant
@@ -15,7 +15,7 @@ from proxy.sealing import Sealer
 from proxy.sessions.cookie import expire_cookie, set_cookie
 from proxy.signin import login_state as login
 from proxy.signin import loop
-from proxy.signin.answers import failed, sign_in_path
+from proxy.signin.answers import failed, reason_of, sign_in_path
 from proxy.signin.departure import Departures
 from proxy.signin.visit import Visit
 
@@ -63,7 +63,7 @@ class Desk:
                 change=change,
             )
         except ProviderError as error:
-            reason = "provider_unavailable" if isinstance(error, ProviderUnavailable) else "provider_misconfigured"
+            reason = reason_of(error)
             log.warning("sign_in_not_started", reason=reason, detail=str(error), organization=visit.organization.name)
             return self.failed(visit, reason, return_to)
 

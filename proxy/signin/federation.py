@@ -2,18 +2,22 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 
 import structlog
 
-from proxy.errors import ProviderError, ProviderMisconfigured, ProviderUnavailable
+from proxy.errors import ProviderError, ProviderMisconfigured, ProviderUnavailable, TokenRefused
 from proxy.model.provider import IdentityProvider
 from proxy.model.time import Instant, Seconds
 from proxy.signin.provider import safe_address
 from proxy.signin.shared_call import SharedCall
+from proxy.signin.verification import Verification
 from proxy.tokens.federation_metadata import FederationMetadata, read_metadata
 from proxy.tokens.keys import UnknownKey
+from proxy.tokens.own_metadata import OwnParty, write_metadata
 from proxy.tokens.saml import SamlExpectation, VerifiedAssertion, verify_response
+from proxy.tokens.xml import LARGEST_TOKEN
 from proxy.tokens.xml_encryption import DecryptionKey
 
 log = structlog.get_logger("signin")
@@ -22,6 +26,7 @@ _METADATA_SECONDS: Seconds = 12 * 3600.0
 _LAST_KNOWN_GOOD_SECONDS: Seconds = 3600.0
 _REFETCH_SECONDS: Seconds = 10.0
 _RETRY_SECONDS: Seconds = 5.0
+_MOST_WRITTEN = 256
 
 Fetch = Callable[[str], Awaitable[bytes]]
 """The body of a URL. Raises ProviderUnavailable, ProviderMisconfigured."""
@@ -41,11 +46,14 @@ class Federation:
         fetch: Fetch,
         clock: Callable[[], Instant],
         decryption_keys: tuple[DecryptionKey, ...] = (),
+        verification: Verification | None = None,
     ) -> None:
+        self._verification = verification or Verification()
         self.settings = settings
         self._fetch = fetch
         self._clock = clock
         self.decryption_keys = decryption_keys
+        self._written: dict[OwnParty, bytes] = {}
         self._known: FederationMetadata | None = None
         self._fetched_at: Instant = 0.0
         self._due: Instant = 0.0
@@ -71,7 +79,7 @@ class Federation:
         where = self.settings.metadata or ""
         data = await self._fetch(where) if "://" in where else await asyncio.to_thread(_read, where)
         try:
-            known = await asyncio.to_thread(read_metadata, data, self._clock())
+            known = await self._verification.run(partial(read_metadata, data, self._clock()))
         except ValueError as error:
             raise ProviderMisconfigured(f"{where}: {error}") from error
         safe_address("PassiveRequestorEndpoint", known.endpoint)
@@ -85,17 +93,35 @@ class Federation:
 
         Raises TokenRefused, ProviderUnavailable, ProviderMisconfigured.
         """
+        if len(wresult) > LARGEST_TOKEN:
+            raise TokenRefused("too_large", f"{len(wresult)} characters; {LARGEST_TOKEN} at most")
+        metadata = await self.metadata()
         try:
-            return await self._verified(await self.metadata(), wresult, realm, now, reply_to)
+            return await self._verified(metadata, wresult, realm, now, reply_to)
         except UnknownKey:
-            return await self._verified(await self._after_unknown(), wresult, realm, now, reply_to)
+            fresh = await self._after_unknown()
+            if fresh.keys == metadata.keys:
+                # The same keys would come to the same, at the same cost.
+                raise
+            return await self._verified(fresh, wresult, realm, now, reply_to)
 
     async def _verified(
         self, metadata: FederationMetadata, wresult: str, realm: str, now: Instant, reply_to: str | None
     ) -> VerifiedAssertion:
         expected = SamlExpectation(self.settings, metadata.entity_id, realm, self.decryption_keys, reply_to)
         # Canonicalization, digest, signature and decryption take more than 2 ms.
-        return await asyncio.to_thread(verify_response, wresult, metadata.keys, expected, now)
+        return await self._verification.run(partial(verify_response, wresult, metadata.keys, expected, now))
+
+    async def own_metadata(self, party: OwnParty) -> bytes:
+        """Return the proxy's own metadata for this provider, signed once for each party. Raises VerificationBusy."""
+        if party not in self._written:
+            written = await self._verification.run(partial(write_metadata, party, self.decryption_keys))
+            # A party is an organization at one of its addresses; ports and schemes make more than there are hosts.
+            if len(self._written) >= _MOST_WRITTEN:
+                self._written.clear()
+            self._written[party] = written
+            return written
+        return self._written[party]
 
     async def _after_unknown(self) -> FederationMetadata:
         """Metadata fetched anew: AD FS publishes its next certificate beside the present one, or changes at once.

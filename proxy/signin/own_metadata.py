@@ -1,21 +1,24 @@
 """Our own federation metadata: an administrator gives AD FS this one address, and the trust is made."""
 
-import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+import structlog
 from aiohttp import web
 
-from proxy.errors import CannotStart
+from proxy.errors import CannotStart, VerificationBusy
 from proxy.model.organization import Organization
 from proxy.model.provider import ClaimNames
 from proxy.model.request import RequestFacts
 from proxy.pages.render import Page, Pages
+from proxy.signin.answers import failed, reason_of
 from proxy.signin.departure import sign_in_origin
 from proxy.signin.federation_sign_in import FederationSignIn
 from proxy.signin.protocol import SignInProtocol
-from proxy.tokens.own_metadata import OwnParty, write_metadata
+from proxy.tokens.own_metadata import OwnParty
 from proxy.tokens.xml_encryption import DecryptionKey
+
+log = structlog.get_logger("signin")
 
 
 class OwnMetadata:
@@ -44,7 +47,11 @@ class OwnMetadata:
             endpoints=(f"{origin}{self._prefix}/{provider.endpoint}",),
             claim_types=_claim_types(provider.settings.claims),
         )
-        body = await asyncio.to_thread(write_metadata, party, provider.federation.decryption_keys)
+        try:
+            body = await provider.federation.own_metadata(party)
+        except VerificationBusy as error:
+            log.warning("own_metadata_not_signed", detail=str(error))
+            return failed(self._pages, request, reason_of(error), sign_in=None, organization=organization.friendly_name)
         return web.Response(
             body=body, content_type="application/samlmetadata+xml", headers={"Cache-Control": "public, max-age=300"}
         )

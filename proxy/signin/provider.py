@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
+from functools import partial
 from typing import TypeAlias, TypeVar
 from urllib.parse import urlsplit
 
@@ -18,6 +19,7 @@ from proxy.model.provider import OFFLINE_ACCESS, SIGNATURE_ALGORITHMS, IdentityP
 from proxy.model.time import Instant, Seconds
 from proxy.signin.shared_call import SharedCall
 from proxy.signin.token_endpoint import TokenEndpoint, TokenResponse, object_of
+from proxy.signin.verification import Verification
 from proxy.tokens.claims import verified_token
 from proxy.tokens.expectations import bearer_token_of, granted_access_token_of, id_token_of, logout_token_of
 from proxy.tokens.jwt import (
@@ -78,8 +80,10 @@ class Provider:
         http: aiohttp.ClientSession,
         clock: Callable[[], Instant],
         observe: Observe | None = None,
+        verification: Verification | None = None,
     ) -> None:
         self.settings = settings
+        self._verification = verification or Verification()
         self._observe = observe
         self._http = http
         self._clock = clock
@@ -184,7 +188,8 @@ class Provider:
         metadata = await self.metadata()
         expected = id_token_of(self.settings, metadata, nonce, access_token=response.access_token, refreshed=refreshed)
         source = TokenSource.TOKEN_ENDPOINT
-        claims = await self._with_keys(lambda keys: verify_id_token(response.id_token, keys, expected, now), source)
+        token = response.id_token
+        claims = await self._with_keys(token, lambda keys: verify_id_token(token, keys, expected, now), source)
         vouches = metadata.vouches_for_addresses(self.settings)
         if self.settings.resource is None:
             return verified_token(claims, self.settings, vouches_for_addresses=vouches)
@@ -200,7 +205,7 @@ class Provider:
         """
         expected = granted_access_token_of(self.settings, await self.metadata())
         source = TokenSource.TOKEN_ENDPOINT
-        return await self._with_keys(lambda keys: verify_access_token(token, keys, expected, now), source)
+        return await self._with_keys(token, lambda keys: verify_access_token(token, keys, expected, now), source)
 
     async def bearer_token(self, token: str, bearer: BearerSettings, now: Instant) -> VerifiedToken:
         """Return the contents of a bearer token for an organization with these settings.
@@ -209,24 +214,25 @@ class Provider:
         """
         metadata = await self.metadata()
         expected = bearer_token_of(self.settings, metadata, bearer)
-        claims = await self._with_keys(
-            lambda keys: verify_bearer_token(token, keys, expected, now), TokenSource.ANYBODY
-        )
+        source = TokenSource.ANYBODY
+        claims = await self._with_keys(token, lambda keys: verify_bearer_token(token, keys, expected, now), source)
         vouches = metadata.vouches_for_addresses(self.settings)
         return verified_token(claims, self.settings, vouches_for_addresses=vouches)
 
     async def logout_token(self, token: str, now: Instant) -> LogoutToken:
         """Return the contents of a logout token of this provider for the proxy. Raises as `bearer_token` does."""
         expected = logout_token_of(self.settings, await self.metadata())
-        return await self._with_keys(lambda keys: verify_logout_token(token, keys, expected, now), TokenSource.ANYBODY)
+        source = TokenSource.ANYBODY
+        return await self._with_keys(token, lambda keys: verify_logout_token(token, keys, expected, now), source)
 
-    async def _with_keys(self, verify: Callable[[KeySet], T], source: TokenSource) -> T:
+    async def _with_keys(self, token: str, verify: Callable[[KeySet], T], source: TokenSource) -> T:
+        keys = await self.keys()
         try:
-            return verify(await self.keys())
+            return await self._verification.jwt(token, partial(verify, keys))
         except UnknownKey:
             keys = await self.keys_after_unknown(source)
         try:
-            return verify(keys)
+            return await self._verification.jwt(token, partial(verify, keys))
         except UnknownKey as unknown:
             if source is TokenSource.ANYBODY:
                 raise

@@ -7,6 +7,8 @@ as Chromium 156 sends them: a registration brings the public key in its header (
 import json
 from dataclasses import dataclass
 
+from cryptography.hazmat.primitives.asymmetric import rsa
+
 from proxy.errors import TokenRefused
 from proxy.tokens.jws import Jws, parse_part, take_apart, verify_jws
 from proxy.tokens.keys import KeySet
@@ -18,6 +20,8 @@ _TYPE = "dbsc+jwt"
 _LONGEST = 8192
 _KEPT = ("kty", "crv", "x", "y", "n", "e")
 _LONGEST_CHALLENGE = 2048
+_MOST_BITS = 4096
+"""Of an RSA key that a stranger brings along: a longer one only makes its verification slow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +60,9 @@ def _keys(jwk: dict[str, object]) -> KeySet:
     keys = KeySet.from_jwks({"keys": [jwk]})
     if keys.left_out:
         raise TokenRefused("jwk", str(keys.left_out[0]))
+    key = keys.keys[0].public
+    if isinstance(key, rsa.RSAPublicKey) and key.key_size > _MOST_BITS:
+        raise TokenRefused("jwk", f"RSA of {key.key_size} bits; {_MOST_BITS} at most")
     return keys
 
 

@@ -4,12 +4,12 @@ Sources: SAML 2.0 Metadata; WS-Federation 1.2, section 3.
 """
 
 import base64
-import binascii
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from lxml import etree
 
@@ -57,6 +57,7 @@ def read_metadata(data: bytes, now: Instant) -> FederationMetadata:
         role = _role(root)
         keys, left_out = _keys(role)
         _check_signature(root, keys)
+        endpoint = _endpoint(role)
     except TokenRefused as refused:
         raise ValueError(f"cannot be used: {refused}") from refused
     entity_id = root.get("entityID")
@@ -64,7 +65,7 @@ def read_metadata(data: bytes, now: Instant) -> FederationMetadata:
         raise ValueError("states no entityID")
     if not keys:
         raise ValueError(f"has no usable signing certificate{': ' if left_out else ''}{'; '.join(left_out)}")
-    return FederationMetadata(str(entity_id), _endpoint(role), keys, left_out)
+    return FederationMetadata(str(entity_id), endpoint, keys, left_out)
 
 
 def _role(root: etree._Element) -> etree._Element:
@@ -105,7 +106,7 @@ def certificates_in(element: etree._Element) -> Iterator[bytes]:
         for stated in info.iter(f"{DSIG}X509Certificate"):
             try:
                 yield base64.b64decode("".join(text_of(stated).split()), validate=True)
-            except binascii.Error:
+            except ValueError:
                 raise ValueError("has a certificate that is no base64") from None
 
 
@@ -113,7 +114,7 @@ def _unfit(der: bytes) -> str:
     """Why a certificate's key is not to be trusted; that it has expired is no matter."""
     try:
         key = x509.load_der_x509_certificate(der).public_key()
-    except ValueError:
+    except (ValueError, UnsupportedAlgorithm):
         return "a certificate that cannot be read"
     if isinstance(key, rsa.RSAPublicKey):
         if key.key_size < _LEAST_RSA_BITS:

@@ -16,6 +16,10 @@ MAXIMUM_LENGTH = 250 * 1024
 # extension that we do not know must be refused (RFC 7515, section 4.1.11); `b64` changes what was signed (RFC 7797).
 _FORBIDDEN_MEMBERS = ("jku", "x5u", "jwk", "crit", "b64")
 _PARTS = 3
+_LONGEST_HEADER = 12 * 1024
+"""Characters of a header, which is read before its sender is known: a chain of certificates in `x5c` fits."""
+
+_MOST_BRACKETS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,30 +39,45 @@ def verify_jws(token: str, keys: KeySet, algorithms: Sequence[str], *, brings_ke
     trust is the published key. Raises TokenRefused (`size`, `parts`, `encoding`, `json`, `header`, `algorithm`,
     `key_algorithm`, `key_ambiguous`, `signature`) and UnknownKey.
     """
-    header, payload, signature, signed = _take_apart(token)
+    parts = _parts(token)
+    header = _header(parts)
     algorithm = _algorithm(header, algorithms, brings_key=brings_key)
+    # Before the rest is decoded: whoever names no key of ours has nothing else read.
     key = keys.find(header, algorithm)
+    payload, signature = _decoded(parts[1:])
+    signed = token.rpartition(".")[0].encode()
     try:
         verified = jwt.get_algorithm_by_name(algorithm).verify(signed, key.public, signature)
-    except (jwt.PyJWTError, ValueError) as error:
+    except (jwt.PyJWTError, ValueError, OverflowError) as error:
         raise TokenRefused("signature", type(error).__name__) from error
     if not verified:
         raise TokenRefused("signature", f"not made with the key {key.kid!r}")
     return Jws(header, algorithm, payload)
 
 
-def _take_apart(token: str) -> tuple[dict[str, object], bytes, bytes, bytes]:
+def _parts(token: str) -> list[str]:
     if len(token) > MAXIMUM_LENGTH:
         raise TokenRefused("size", f"{len(token)} characters, {MAXIMUM_LENGTH} are allowed")
     parts = token.split(".", _PARTS)
     if len(parts) != _PARTS:
         raise TokenRefused("parts", "a signed token has exactly three parts")
+    if len(parts[0]) > _LONGEST_HEADER:
+        raise TokenRefused("size", f"a header of {len(parts[0])} characters; {_LONGEST_HEADER} are allowed")
+    return parts
+
+
+def _decoded(parts: Sequence[str]) -> list[bytes]:
     try:
-        header, payload, signature = (decode_base64url(part) for part in parts)
+        return [decode_base64url(part) for part in parts]
     except ValueError as error:
         raise TokenRefused("encoding", str(error)) from error
-    signed = token.rpartition(".")[0].encode()
-    return parse_part(header), payload, signature, signed
+
+
+def _header(parts: Sequence[str]) -> dict[str, object]:
+    (raw,) = _decoded(parts[:1])
+    if raw.count(b"{") + raw.count(b"[") > _MOST_BRACKETS:
+        raise TokenRefused("header", f"more than {_MOST_BRACKETS} objects and lists")
+    return parse_part(raw)
 
 
 def _algorithm(header: Mapping[str, object], algorithms: Sequence[str], *, brings_key: bool) -> str:
@@ -73,8 +92,9 @@ def _algorithm(header: Mapping[str, object], algorithms: Sequence[str], *, bring
 
 def take_apart(token: str) -> tuple[dict[str, object], bytes]:
     """Header and payload, whoever made them. Raises TokenRefused."""
-    header, payload, _, _ = _take_apart(token)
-    return header, payload
+    parts = _parts(token)
+    payload, _ = _decoded(parts[1:])
+    return _header(parts), payload
 
 
 def parse_part(raw: bytes) -> dict[str, object]:

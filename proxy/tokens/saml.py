@@ -1,6 +1,6 @@
 """SAML tokens of WS-Federation: what makes one acceptable, and what it then says."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -138,7 +138,10 @@ def _token(assertion: Assertion, provider: IdentityProvider, now: Instant) -> Ve
     return verified_token(claims, provider)
 
 
-def _by_type(assertion: Assertion) -> Iterator[tuple[str, list[str]]]:
-    types = dict.fromkeys(name for name, _ in assertion.attributes if name not in _OF_THE_TOKEN)
-    for claim_type in types:
-        yield claim_type, [value for name, value in assertion.attributes if name == claim_type]
+def _by_type(assertion: Assertion) -> Mapping[str, list[str]]:
+    """Return the values of each claim type, in order."""
+    found: dict[str, list[str]] = {}
+    for name, value in assertion.attributes:
+        if name not in _OF_THE_TOKEN:
+            found.setdefault(name, []).append(value)
+    return found

@@ -12,6 +12,9 @@ from datetime import datetime
 
 from proxy.model.time import Instant
 
+_DEEPEST = 32
+# Possessive, and the closing quote optional: no text, however broken, is gone through twice.
+_TEXTS_AND_BRACKETS = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[\]{}]', re.DOTALL)
 _BASE64URL = re.compile(r"[A-Za-z0-9_-]*", re.ASCII)
 
 # The last instant of year 9999, where calendars (and `datetime`) end.
@@ -41,9 +44,10 @@ def parse_object(raw: bytes) -> dict[str, object]:
     """The JSON object (RFC 8259) that these UTF-8 bytes are.
 
     Raises ValueError for anything else: another type at the top, a member named twice, NaN and the infinities, a byte
-    order mark, lone surrogates, nesting too deep to read.
+    order mark, lone surrogates, more than 32 levels, an integer of more than 4,300 digits.
     """
     try:
+        _limit_depth(raw)
         parsed: object = json.loads(raw.decode(), object_pairs_hook=_members_once, parse_constant=_no_constant)
         if b"\\u" in raw:
             json.dumps(parsed, ensure_ascii=False).encode()
@@ -57,6 +61,20 @@ def parse_object(raw: bytes) -> dict[str, object]:
     if not isinstance(parsed, dict):
         raise ValueError("JSON, but not an object")  # noqa: TRY004 - the text is at fault, not a caller's type
     return parsed
+
+
+def _limit_depth(raw: bytes) -> None:
+    """Refuse deep nesting, which `str` and `json.dumps` could not go through again."""
+    if raw.count(b"[") + raw.count(b"{") <= _DEEPEST:
+        return
+    depth = 0
+    for found in _TEXTS_AND_BRACKETS.findall(raw):
+        if found in b"[{":
+            depth += 1
+        elif found in b"]}":
+            depth -= 1
+        if depth > _DEEPEST:
+            raise ValueError("JSON nested too deeply")
 
 
 def _members_once(pairs: Sequence[tuple[str, object]]) -> dict[str, object]:

@@ -8,6 +8,7 @@ XML Encryption also lets a sender name a file or an address for xmlsec to read, 
 xmlsec sees them, and `xml_signature` removes the I/O handlers with which it could open anything.
 """
 
+import copy
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -41,7 +42,9 @@ _WRAPPED = frozenset({"http://www.w3.org/2001/04/xmlenc#rsa-oaep-mgf1p", "http:/
 _DIGESTS = frozenset({"http://www.w3.org/2000/09/xmldsig#sha1", "http://www.w3.org/2001/04/xmlenc#sha256"})
 _MASKS = frozenset({f"http://www.w3.org/2009/xmlenc11#mgf1{digest}" for digest in ("sha1", "sha256")})
 _LEAST_BITS = 2048
-_MOST_WRAPPED = 5
+_MOST_WRAPPED = 3
+"""Encrypted keys of one token: AD FS sends one. Each costs an RSA decryption with each key of ours."""
+
 _LONGEST_WRAPPED = 4096
 """Characters of an encrypted key: base64 of what RSA keys of 16,384 bits encrypt fits, with line breaks."""
 
@@ -94,10 +97,11 @@ def decrypt(data: etree._Element, keys: Sequence[DecryptionKey]) -> bytes:
     if not keys:
         raise TokenRefused("decryption", "the token is encrypted, and identity_provider.decryption_keys has no key")
     wrapped = _validated(data)
+    bare = _bare(data)
     for each in wrapped:
         serials = _serials(each)
         for key in sorted(keys, key=lambda one: not one.is_named(serials)):
-            plain = _opened(data, each, key)
+            plain = _opened(bare, each, key)
             if plain is not None:
                 return plain
     raise not_decrypted()
@@ -173,24 +177,25 @@ def _serials(wrapped: etree._Element) -> frozenset[int]:
     return frozenset(int(text) for text in found if text.isascii() and text.isdigit() and len(text) <= 64)  # noqa: PLR2004 - RFC 5280 allows 20 octets
 
 
-def _opened(data: etree._Element, wrapped: etree._Element, key: DecryptionKey) -> bytes | None:
-    """The plain text, None for whatever reason there is none."""
+def _opened(data: bytes, wrapped: etree._Element, key: DecryptionKey) -> bytes | None:
+    """The plain text, None for whatever reason there is none. `data`: a bare `EncryptedData`."""
     try:
         unwrapping = xmlsec.EncryptionContext()
         unwrapping.key = xmlsec.Key.from_memory(key.private, constants.KeyDataFormatPem)
-        session: Any = unwrapping.decrypt(_bare(wrapped))
+        session: Any = unwrapping.decrypt(etree.fromstring(_bare(wrapped)))
         opening = xmlsec.EncryptionContext()
         opening.key = xmlsec.Key.from_binary_data(constants.KeyDataAes, session)
-        plain: Any = opening.decrypt(_bare(data))
-    except (xmlsec.Error, TypeError, ValueError):
+        plain: Any = opening.decrypt(etree.fromstring(data))
+    except (xmlsec.Error, etree.LxmlError, TypeError, ValueError):
         return None
     return plain if isinstance(plain, bytes) else None
 
 
-def _bare(element: etree._Element) -> etree._Element:
+def _bare(element: etree._Element) -> bytes:
     """The element alone, without what would have it looked up, or put back into a document as it is opened."""
-    found = etree.fromstring(etree.tostring(element, with_tail=False))
+    found = copy.copy(element)
     found.attrib.pop("Type", None)
     for info in children(found, f"{DSIG}KeyInfo"):
         found.remove(info)
-    return found
+    # UTF-8, because ASCII cannot write a name of other letters.
+    return etree.tostring(found, encoding="utf-8", with_tail=False)

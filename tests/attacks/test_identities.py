@@ -38,7 +38,7 @@ async def partners(world, clock):
             "scopes": ["openid", "allatclaims"],
         }
         fabrikam = {"name": "fabrikam", "hosts": ["localhost"], "identity_provider": own, **keys.pop("fabrikam", {})}
-        made = await world(**{**live(), **keys, "more_organizations": [fabrikam]})
+        made = await world(**{**live(administration=None), **keys, "more_organizations": [fabrikam]})
         redirect = f"http://localhost:{made.port}/.claims/callback"
         client = Client(client_id=CLIENT_ID, secret=CLIENT_SECRET, redirect_uris=(redirect,))
         serving = served(AdfsDouble(issuer, [client], clock).application(), port)
@@ -55,7 +55,7 @@ async def partners(world, clock):
 async def desk(world, browser) -> Desk:
     """The proxy's own administrator, signed in."""
     one = await world(**live())
-    await browser.sign_in(one.url("/main.aspx"), "admin")
+    await browser.sign_in(one.admin_url("/"), "admin")
     made = Desk(one, browser)
     made.token = (await made.ask("me")).json()["token"]
     return made
@@ -139,5 +139,5 @@ async def test_lists_audit_and_pages_show_a_display_name_only_beside_the_user(de
     }
     me = (await desk.ask("me")).json()
     assert (me["user"], me["name"]) == ("admin@contoso.com", "Carla Reyes")
-    page = await desk.browser.fetch(desk.world.url("/.claims/admin/sessions"))
+    page = await desk.browser.fetch(desk.world.admin_url("/.claims/admin/sessions"))
     assert "<strong>admin@contoso.com</strong>" in page.text
