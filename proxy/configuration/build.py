@@ -18,7 +18,14 @@ from proxy.model.organization import (
     UpstreamHealth,
     UpstreamTls,
 )
-from proxy.model.provider import ClaimNames, IdentityProvider, Protocol, SecretText
+from proxy.model.provider import (
+    ClaimNames,
+    CredentialRules,
+    IdentityProvider,
+    Protocol,
+    SecretText,
+    normalized_method,
+)
 from proxy.model.settings import FeatureControlBits, Limits, ServerSettings, SystemSettings
 
 _MINUTE = 60.0
@@ -87,7 +94,8 @@ def _provider(keys: ProviderKeys) -> IdentityProvider:
         response_mode=keys.response_mode,
         claims=_claims(keys.claims),
         token_lifetime=keys.token_lifetime * _MINUTE,
-        windows_counts_as_credentials=keys.windows_counts_as_credentials,
+        credentials=_credentials(keys),
+        send_max_age=keys.max_age == "on",
         maximum_token_lifetime=keys.maximum_token_lifetime * _MINUTE,
         leeway=keys.leeway,
         realm=keys.realm,
@@ -99,6 +107,16 @@ def _provider(keys: ProviderKeys) -> IdentityProvider:
         allow_sha1=keys.allow_sha1,
         sign_in_host=keys.sign_in_host,
         refresh=keys.refresh == "on",
+    )
+
+
+def _credentials(keys: ProviderKeys) -> CredentialRules:
+    said = {normalized_method(method): counts for method, counts in keys.counts_as_credentials.items()}
+    return CredentialRules(
+        windows=keys.windows_counts_as_credentials,
+        unstated=said.pop("unstated", None),
+        counting=frozenset(method for method, counts in said.items() if counts),
+        not_counting=frozenset(method for method, counts in said.items() if not counts),
     )
 
 

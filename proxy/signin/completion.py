@@ -31,9 +31,6 @@ from proxy.signin.visit import Doorman, Visit
 
 log = structlog.get_logger("signin")
 
-# Integrated Windows Authentication answers a question for credentials silently (AD FS: authmethod; RFC 8176: amr wia).
-_WINDOWS = frozenset({"urn:federation:authentication:windows", "wia"})
-
 
 class SignInSessions(Protocol):
     """What a sign-in needs of `sessions.service.Sessions`."""
@@ -140,7 +137,6 @@ class Completion:
     ) -> NewSession:
         organization, token = visit.organization, proof.token
         settings = self._providers[organization.identity_provider].settings
-        windows = not _WINDOWS.isdisjoint(method.casefold() for method in token.methods)
         # Our own identifier says nothing of the client: every browser's token carries it.
         client = token.client_id if token.client_id != settings.client_id else None
         facts, now = visit.facts, self._clock()
@@ -150,7 +146,7 @@ class Completion:
             now=now,
             token_end=token.ends_at,
             authenticated_at=token.authenticated_at,
-            counts_as_credentials=settings.windows_counts_as_credentials or not windows,
+            counts_as_credentials=proof.by_credentials,
             asked_for_credentials_at=state.asked_at,
             leeway=settings.leeway,
             client_kind=client_kind(
