@@ -99,7 +99,7 @@ def session_of(new: NewSession, place: Place, answer: SignedIn) -> Session:
         token_end=new.token_end,
         last_activity=new.now,
         client_kind=new.client_kind,
-        authenticated_at=new.authenticated_at,
+        credentials_at=new.authenticated_at if new.counts_as_credentials else None,
         provider_session=new.provider_session,
         subject=new.subject,
         binding=new.binding,

@@ -65,7 +65,7 @@ class Summary:
     signed_in_at: Instant
     token_end: Instant
     last_activity: Instant
-    authenticated_at: Instant | None
+    credentials_at: Instant | None
 
     @property
     def is_bearer(self) -> bool:
@@ -111,7 +111,7 @@ def seal(session: Session, key: Key, sealer: Sealer, tokens: Mapping[str, str | 
     listed = _pack(
         [
             *(who.name, who.upn, session.organization, session.client_kind.value),
-            *(session.signed_in_at, session.token_end, session.authenticated_at),
+            *(session.signed_in_at, session.token_end, session.credentials_at),
         ]
     )
     private: dict[str, object] = {"k": who.key, "e": who.email, "g": who.groups, "o": who.roles}
@@ -161,7 +161,7 @@ def unseal(record: Record, key: Key, sealer: Sealer) -> Session:
         token_end=summary.token_end,
         last_activity=record.seen,
         client_kind=summary.client_kind,
-        authenticated_at=summary.authenticated_at,
+        credentials_at=summary.credentials_at,
         provider_session=rest.get("p"),
         subject=rest.get("b"),
         binding=_binding(rest.get("n")),
@@ -222,7 +222,7 @@ def summarize(record: Record, place: Place, sealer: Sealer) -> Summary:
 
 
 def _summary(record: Record, place: Place, listed: bytes) -> Summary:
-    name, upn, organization, kind, signed_in, token_end, authenticated = _unpack(listed)
+    name, upn, organization, kind, signed_in, token_end, credentials = _unpack(listed)
     if (record.organization, record.signed_in_at, record.token_end) != (organization, signed_in, token_end):
         raise SealBroken("session: a plain field differs from the sealed one")
     return Summary(
@@ -234,7 +234,7 @@ def _summary(record: Record, place: Place, listed: bytes) -> Summary:
         signed_in_at=signed_in,
         token_end=token_end,
         last_activity=record.seen,
-        authenticated_at=authenticated,
+        credentials_at=credentials,
     )
 
 
