@@ -54,9 +54,9 @@ class Session:
     `reference` is None for a session made from a bearer token, which is never stored; `signed_in_at` is then its `iat`.
     `signed_in_at` starts the session timeout; `token_end` bounds the session where custom timeouts are off, and a
     bearer's always. `credentials_at`: when its user entered credentials (`policy.credentials`), None if they did not or
-    the provider does not say. `binding`: the browser it is for, None for one of a time before bindings were recorded. `device`:
-    the key that its device registered. `refresh_at`: from then on a refresh token may move the token's end, where
-    custom timeouts are off; infinite where there is none.
+    the provider does not say. `binding`: the browser it is for, None for one of a time before bindings were recorded.
+    `device`: the key that its device registered. `refresh_at`: from then on a refresh token may move the token's end,
+    where custom timeouts are off; infinite where there is none.
     """
 
     reference: SessionReference | None
