@@ -55,7 +55,7 @@ class Pending:
         body: Its body, as JSON.
         organization: The organization at whose host it was requested.
         principal: Key of the administrator who requested it.
-        authenticated_at: When that administrator last authenticated, by the provider's clock; None if not stated.
+        credentials_at: When that administrator last entered credentials, by the provider's clock; None if not stated.
         at: When it was requested.
     """
 
@@ -64,7 +64,7 @@ class Pending:
     body: str
     organization: str
     principal: str
-    authenticated_at: Instant | None
+    credentials_at: Instant | None
     at: Instant
 
 
@@ -102,7 +102,7 @@ class PendingChanges:
             body.model_dump_json(),
             organization.name,
             session.principal.key,
-            session.authenticated_at,
+            session.credentials_at,
             self._clock(),
         ]
         sealed = self._sealer.seal_text(json.dumps(pending).encode(), purpose=_PURPOSE)
@@ -196,8 +196,8 @@ def _are_fresh(pending: Pending, shown: Confirmation) -> bool:
     The instant must be newer than the one that the administrator's session had before, both by the provider's clock: so
     the leeway between its clock and ours admits no sign-in of a moment ago.
     """
-    entered, asked = shown.session.authenticated_at, shown.asked_at
-    if entered is None or asked is None or not shown.counts_as_credentials:
+    entered, asked = shown.session.credentials_at, shown.asked_at
+    if entered is None or asked is None:
         return False
-    before = pending.authenticated_at
+    before = pending.credentials_at
     return entered >= asked - shown.leeway and (before is None or entered > before)

@@ -52,7 +52,7 @@ class Reception:
         if session.reference is None or not is_administrator(self._rules, session.principal):
             return None
         token = self._sealer.tag(session.reference.id_hash, purpose="administrator")
-        made = session.authenticated_at
+        made = session.credentials_at
         age = FRESH_SECONDS if made is None else self._clock() - made
         return Visitor(request, facts, organization, session, token, max(0.0, FRESH_SECONDS - max(0.0, age)))
 

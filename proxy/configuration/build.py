@@ -20,7 +20,14 @@ from proxy.model.organization import (
     UpstreamHealth,
     UpstreamTls,
 )
-from proxy.model.provider import ClaimNames, IdentityProvider, Protocol, SecretText
+from proxy.model.provider import (
+    ClaimNames,
+    CredentialRules,
+    IdentityProvider,
+    Protocol,
+    SecretText,
+    normalized_method,
+)
 from proxy.model.settings import FeatureControlBits, Limits, ServerSettings, SystemSettings
 
 _MINUTE = 60.0
@@ -93,7 +100,8 @@ def _provider(keys: ProviderKeys) -> IdentityProvider:
         response_mode=keys.response_mode,
         claims=_claims(keys.claims),
         token_lifetime=keys.token_lifetime * _MINUTE,
-        windows_counts_as_credentials=keys.windows_counts_as_credentials,
+        credentials=_credentials(keys),
+        send_max_age=keys.max_age == "on",
         maximum_token_lifetime=keys.maximum_token_lifetime * _MINUTE,
         leeway=keys.leeway,
         realm=keys.realm,
@@ -107,6 +115,16 @@ def _provider(keys: ProviderKeys) -> IdentityProvider:
         refresh=keys.refresh == "on",
         id_token_algorithms=tuple(keys.id_token_algorithms),
         trust_unverified_email=keys.trust_unverified_email,
+    )
+
+
+def _credentials(keys: ProviderKeys) -> CredentialRules:
+    said = {normalized_method(method): counts for method, counts in keys.counts_as_credentials.items()}
+    return CredentialRules(
+        windows=keys.windows_counts_as_credentials,
+        unstated=said.pop("unstated", None),
+        counting=frozenset(method for method, counts in said.items() if counts),
+        not_counting=frozenset(method for method, counts in said.items() if not counts),
     )
 
 

@@ -62,7 +62,7 @@ _FOREIGN = {
     "oidc": ("metadata", "realm", "home_realm", "wauth", "wreply", "decryption_keys", "allow_sha1"),
     "ws-federation": (
         *("issuer", "client_id", "client_secret", "client_authentication", "resource", "scopes", "response_mode"),
-        *("refresh", "id_token_algorithms", "trust_unverified_email"),
+        *("refresh", "id_token_algorithms", "trust_unverified_email", "max_age"),
     ),
 }
 

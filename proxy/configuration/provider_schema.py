@@ -1,6 +1,6 @@
 """Keys of an identity provider."""
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, StrictBool
 
 from proxy.configuration.base import Keys
 from proxy.configuration.values import Authority, SignatureAlgorithms, Switch, Texts, Url
@@ -42,6 +42,10 @@ class ProviderKeys(Keys):
     windows_counts_as_credentials: bool = Field(
         False, description="Whether Integrated Windows Authentication satisfies a request for credentials."
     )
+    counts_as_credentials: dict[str, StrictBool] = Field(
+        {}, description="Authentication methods that count as credentials or do not; unstated: no method in the token."
+    )
+    max_age: Switch = Field("on", description="OpenID Connect: ask for credentials with max_age=0 beside prompt=login.")
     metadata: str | None = Field(None, description="WS-Federation: URL or file of the federation metadata.")
     realm: str | None = Field(None, description="WS-Federation: our wtrealm.")
     home_realm: str | None = Field(None, description="WS-Federation: whr.")

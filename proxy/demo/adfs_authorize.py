@@ -52,6 +52,12 @@ class Authorize:
         login = self._state.login(request)
         if login is not None and not self._must_ask(asked, login):
             return self._issue(asked, login, *loop_of(request, self._state.clock()))
+        # AD FS answers prompt=login with its form, whatever else a browser could show.
+        windows = self._page.by_windows(request) if asked.prompt != "login" else None
+        if windows is not None:
+            response = self._issue(asked, windows[0], *loop_of(request, self._state.clock()))
+            response.headers.add("Set-Cookie", windows[1])
+            return response
         if asked.prompt == "none":
             silent = Refusal("login_required", "MSIS9462: The person would have to be asked, and 'prompt' forbids it.")
             return _back(redirect_uri, form_post, _error(silent, state))
@@ -107,6 +113,7 @@ class Authorize:
             client_id=asked.client.client_id,
             person=login.person,
             authenticated_at=login.authenticated_at,
+            method=login.method,
             provider_session=login.provider_session,
             scope=asked.scope,
             resource=asked.resource,

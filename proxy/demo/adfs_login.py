@@ -7,7 +7,7 @@ import uuid
 
 from aiohttp import web
 
-from proxy.demo.adfs_model import Login, Person
+from proxy.demo.adfs_model import Login, Method, Person
 from proxy.demo.adfs_state import (
     KEPT_SSO_LIFETIME,
     SSO_COOKIE,
@@ -49,19 +49,23 @@ class LoginPage:
             return self.ask(request, typed, "Incorrect user ID or password. Type the correct user ID and try again.")
         if not form.get("Password"):
             return self.ask(request, person.account, "Enter your password.")
-        login, value = self._sign_in(request, person, kept="Kmsi" in form)
-        kept = f"; Max-Age={int(KEPT_SSO_LIFETIME)}" if "Kmsi" in form else ""
-        secure = "; Secure" if self._state.issuer.url.startswith("https:") else ""
-        return login, f"{SSO_COOKIE}={value}; Path=/adfs; HttpOnly; SameSite=Lax{secure}{kept}"
+        return self._sign_in(request, person, self._state.method, kept="Kmsi" in form)
 
-    def _sign_in(self, request: web.Request, person: Person, *, kept: bool) -> tuple[Login, str]:
-        """A new single sign-on in place of the browser's present one."""
+    def by_windows(self, request: web.Request) -> tuple[Login, str] | None:
+        """The single sign-on of a browser that answers Integrated Windows Authentication; None for any other."""
+        user = self._state.windows_user
+        return None if user is None else self._sign_in(request, user, Method.WINDOWS, kept=False)
+
+    def _sign_in(self, request: web.Request, person: Person, method: Method, *, kept: bool) -> tuple[Login, str]:
+        """A new single sign-on in place of the browser's present one, and its cookie's header."""
         now = self._state.clock()
         self._state.logins.pop(request.cookies.get(SSO_COOKIE, ""), None)
-        login = Login(person, now, now + (KEPT_SSO_LIFETIME if kept else SSO_LIFETIME), str(uuid.uuid4()))
+        login = Login(person, now, now + (KEPT_SSO_LIFETIME if kept else SSO_LIFETIME), str(uuid.uuid4()), method)
         cookie = secrets.token_urlsafe(32)
         self._state.logins[cookie] = login
-        return login, cookie
+        age = f"; Max-Age={int(KEPT_SSO_LIFETIME)}" if kept else ""
+        secure = "; Secure" if self._state.issuer.url.startswith("https:") else ""
+        return login, f"{SSO_COOKIE}={cookie}; Path=/adfs; HttpOnly; SameSite=Lax{secure}{age}"
 
 
 def loop_page(first: Instant, count: int, now: Instant) -> web.Response | None:

@@ -2,13 +2,28 @@
 
 import hashlib
 from dataclasses import dataclass, field
+from enum import Enum
 
 from proxy.demo.adfs_keys import base64url
 from proxy.model.time import Instant
 
 DOMAIN = "CONTOSO"
 UPN_SUFFIX = "contoso.com"
-PASSWORD = "urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport"  # noqa: S105 - a method's name
+_METHODS = "http://schemas.microsoft.com/ws/2008/06/identity/authenticationmethod/"
+_MULTIPLE = "http://schemas.microsoft.com/claims/multipleauthn"
+
+
+class Method(Enum):
+    """How a user authenticated: what `amr` lists, the last of which is `authmethod`, and SAML 1.1's name for it."""
+
+    FORMS = ((f"{_METHODS}password",), "urn:oasis:names:tc:SAML:1.0:am:password")
+    WINDOWS = ((f"{_METHODS}windows",), "urn:federation:authentication:windows")
+    CERTIFICATE = ((f"{_METHODS}x509",), "urn:ietf:rfc:2246")
+    MFA = ((f"{_METHODS}password", _MULTIPLE), _MULTIPLE)
+
+    def __init__(self, amr: tuple[str, ...], saml: str) -> None:
+        self.amr = amr
+        self.saml = saml
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +108,7 @@ class Login:
     authenticated_at: Instant
     ends_at: Instant
     provider_session: str
+    method: Method = Method.FORMS
     clients: set[str] = field(default_factory=set)
     trusts: set[str] = field(default_factory=set)
 
@@ -104,6 +120,7 @@ class Grant:
     client_id: str
     person: Person
     authenticated_at: Instant
+    method: Method
     provider_session: str
     scope: str
     resource: str | None

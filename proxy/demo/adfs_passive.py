@@ -6,12 +6,10 @@ from urllib.parse import urlencode, urlsplit
 from aiohttp import web
 
 from proxy.demo.adfs_login import LoginPage, loop_of, loop_page, remember_loop
-from proxy.demo.adfs_model import Login, Trust
+from proxy.demo.adfs_model import Login, Method, Trust
 from proxy.demo.adfs_saml import federation_metadata, response_for
 from proxy.demo.adfs_state import SSO_COOKIE, AdfsState, Refusal, error_page, page
 from proxy.model.time import Instant
-
-_FORMS = "urn:oasis:names:tc:SAML:1.0:am:password"
 
 
 class Passive:
@@ -44,9 +42,15 @@ class Passive:
         except Refusal as refusal:
             return error_page(refusal)
         login = self._state.login(request)
-        if login is None or request.query.get("wfresh") == "0":
+        if login is not None and request.query.get("wfresh") != "0":
+            return await self._issue(request, trust, login, *loop_of(request, self._state.clock()))
+        # Windows authentication answers wfresh=0 silently, with a fresh instant; only wauth asks for the form.
+        windows = self._page.by_windows(request) if request.query.get("wauth") != Method.FORMS.saml else None
+        if windows is None:
             return self._page.ask(request, login.person.account if login else "", "")
-        return await self._issue(request, trust, login, *loop_of(request, self._state.clock()))
+        response = await self._issue(request, trust, windows[0], *loop_of(request, self._state.clock()))
+        response.headers.add("Set-Cookie", windows[1])
+        return response
 
     async def post(self, request: web.Request) -> web.Response:
         """The sign-in page."""
@@ -89,7 +93,7 @@ class Passive:
             now=now,
             lifetime=self._state.token_lifetime * 60.0,
             authenticated_at=login.authenticated_at,
-            method=self._state.method or _FORMS,
+            method=login.method.saml,
             key=self._state.keys.signing,
             encryption_certificate=trust.encryption_certificate,
         )

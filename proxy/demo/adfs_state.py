@@ -8,7 +8,7 @@ from aiohttp import web
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from proxy.demo.adfs_keys import KeyRing
-from proxy.demo.adfs_model import Client, Grant, Login, Person, Trust
+from proxy.demo.adfs_model import Client, Grant, Login, Method, Person, Trust
 from proxy.demo.adfs_tokens import Issuer
 from proxy.model.time import Instant, Seconds
 
@@ -25,7 +25,8 @@ _TEMPLATES = Environment(loader=PackageLoader("proxy.demo"), autoescape=True, un
 class AdfsState:
     """Everything one double knows. `token_lifetime`: minutes. Codes and refresh tokens are held by their own text.
 
-    `method`: how people authenticated, where it is not by the form.
+    `method`: how users authenticate who use the form. `windows_user`: whom every browser signs in as, silently, by
+    Integrated Windows Authentication; None: no browser does.
     """
 
     issuer: Issuer
@@ -36,7 +37,8 @@ class AdfsState:
     token_lifetime: int
     honours_max_age: bool
     trusts: tuple[Trust, ...] = ()
-    method: str | None = None
+    method: Method = Method.FORMS
+    windows_user: Person | None = None
     logins: dict[str, Login] = field(default_factory=dict)
     codes: dict[str, Grant] = field(default_factory=dict)
     refresh_tokens: dict[str, Grant] = field(default_factory=dict)

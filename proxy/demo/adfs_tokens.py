@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import jwt
 
 from proxy.demo.adfs_keys import KeyRing, SigningKey
-from proxy.demo.adfs_model import PASSWORD, Grant, Person, pairwise_subject
+from proxy.demo.adfs_model import Grant, Person, pairwise_subject
 from proxy.model.time import Instant, Seconds
 
 USERINFO = "urn:microsoft:userinfo"
@@ -39,10 +39,10 @@ def id_token(issuer: Issuer, key: SigningKey, grant: Grant, lifetime: Seconds, n
         "upn": person.upn,
         "unique_name": person.unique_name,
         "sid": grant.provider_session,
-        "amr": [PASSWORD],
+        "amr": list(grant.method.amr),
         "apptype": "Confidential",
         "appid": grant.client_id,
-        "authmethod": PASSWORD,
+        "authmethod": grant.method.amr[-1],
         "ver": "1.0",
         "scp": grant.scope,
     }
@@ -65,7 +65,7 @@ def access_token(issuer: Issuer, key: SigningKey, grant: Grant, lifetime: Second
         "exp": int(now + lifetime),
         "apptype": "Confidential",
         "appid": grant.client_id,
-        "authmethod": PASSWORD,
+        "authmethod": grant.method.amr[-1],
         # A text here, a number in the id token: AD FS passes its authentication instant on as a claim.
         "auth_time": moment.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         "sub": pairwise_subject(grant.person, grant.client_id),

@@ -16,7 +16,6 @@ class Confirmation:
         session: The session that the sign-in has made.
         digest: The change that the sign-in was started for; the sealed login state carried it.
         waiting: Our cookie with the change itself, None where the browser shows none.
-        counts_as_credentials: False for a method that proves no credentials.
         asked_at: The instant at which credentials were requested.
         leeway: Seconds by which the provider's clock may differ from ours.
         return_to: The path that the sign-in was to lead back to.
@@ -27,7 +26,6 @@ class Confirmation:
     session: Session
     digest: str
     waiting: str | None
-    counts_as_credentials: bool
     asked_at: Instant | None
     leeway: Seconds
     return_to: str

@@ -79,13 +79,37 @@ PASSWORD = "urn:oasis:names:tc:SAML:1.0:am:password"  # noqa: S105 - the method'
 """Forms sign-in, as WS-Federation's `wauth` names it."""
 
 
+def normalized_method(method: str) -> str:
+    """Return an authentication method's name for comparison: URIs differ in letter case, and claim rules add blanks."""
+    return method.strip().lower()
+
+
+@dataclass(frozen=True, slots=True)
+class CredentialRules:
+    """Which authentications of a provider count as entering credentials, beyond `policy.credentials`.
+
+    Attributes:
+        windows: Integrated Windows Authentication counts.
+        unstated: an authentication whose method the token does not state counts; None: it does unless the provider is
+            AD FS, which states a method wherever a claim rule passes it on.
+        counting: further methods that count, as `normalized_method` spells them.
+        not_counting: methods that do not count although the table lists them.
+    """
+
+    windows: bool = False
+    unstated: bool | None = None
+    counting: frozenset[str] = frozenset()
+    not_counting: frozenset[str] = frozenset()
+
+
 @dataclass(frozen=True, slots=True)
 class IdentityProvider:
     """One identity provider, as configured. Keep `client_secret` out of every log: `repr` leaves it out.
 
     `issuer`: the exact `issuer` of discovery, e.g. `https://adfs.contoso.com/adfs`. `resource`: AD FS's relying party
     identifier to ask an access token for. `token_lifetime`: seconds a session lasts where the provider states no end.
-    `windows_counts_as_credentials`: whether Integrated Windows Authentication satisfies «credentials owed».
+    `credentials`: which authentications satisfy a request for credentials. `send_max_age`: ask for them with
+    `max_age=0` beside `prompt=login`; some providers refuse it.
     `maximum_token_lifetime`: a token that claims to live longer is refused. `leeway`: seconds, for tokens only.
 
     WS-Federation: `metadata`: URL or file of the federation metadata; `realm`: wtrealm; `home_realm`: whr; `wauth`: the
@@ -108,7 +132,8 @@ class IdentityProvider:
     response_mode: ResponseMode = ResponseMode.QUERY
     claims: ClaimNames = ClaimNames()
     token_lifetime: Seconds = 3600.0
-    windows_counts_as_credentials: bool = False
+    credentials: CredentialRules = CredentialRules()
+    send_max_age: bool = True
     maximum_token_lifetime: Seconds = 86400.0
     leeway: Seconds = 60.0
     realm: str | None = None

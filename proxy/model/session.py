@@ -53,9 +53,10 @@ class Session:
 
     `reference` is None for a session made from a bearer token, which is never stored; `signed_in_at` is then its `iat`.
     `signed_in_at` starts the session timeout; `token_end` bounds the session where custom timeouts are off, and a
-    bearer's always. `binding`: the browser it is for, None for one of a time before bindings were recorded. `device`:
-    the key that its device registered. `refresh_at`: from then on a refresh token may move the token's end, where
-    custom timeouts are off; infinite where there is none.
+    bearer's always. `credentials_at`: when its user entered credentials (`policy.credentials`), None if they did not or
+    the provider does not say. `binding`: the browser it is for, None for one of a time before bindings were recorded.
+    `device`: the key that its device registered. `refresh_at`: from then on a refresh token may move the token's end,
+    where custom timeouts are off; infinite where there is none.
     """
 
     reference: SessionReference | None
@@ -65,7 +66,7 @@ class Session:
     token_end: Instant
     last_activity: Instant
     client_kind: ClientKind = ClientKind.BROWSER
-    authenticated_at: Instant | None = None
+    credentials_at: Instant | None = None
     provider_session: str | None = None
     subject: str | None = None
     binding: Binding | None = None

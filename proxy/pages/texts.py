@@ -15,6 +15,7 @@ class Page(StrEnum):
     OTHER_BROWSER = "other_browser"
     STATE_EXPIRED = "state_expired"
     CREDENTIALS_OWED = "credentials_owed"
+    NO_AUTHENTICATION_INSTANT = "no_authentication_instant"
     PROVIDER_UNAVAILABLE = "provider_unavailable"
     STORE_UNAVAILABLE = "store_unavailable"
     LOOP = "loop"
@@ -117,6 +118,12 @@ ENGLISH = Catalogue(
             "Your last session reached its time limit or was ended, and the sign-in service let you back in without "
             "asking for your password.",
             "Try again and type your password when asked. If you are not asked, close every browser window first.",
+        ),
+        Page.NO_AUTHENTICATION_INSTANT: PageText(
+            "Your sign-in cannot be confirmed",
+            "You must enter your credentials again, and the sign-in service does not say when you entered them.",
+            "Trying again does not help. Tell your administrator the reference below: the sign-in service must send "
+            "the claim auth_time.",
         ),
         Page.PROVIDER_UNAVAILABLE: PageText(
             "The sign-in service does not answer",

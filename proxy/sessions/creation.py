@@ -86,7 +86,7 @@ def is_newer(new: NewSession, sign_out: Instant) -> bool:
         return new.now > sign_out
     asked = new.asked_for_credentials_at
     answers = asked is not None and asked > sign_out and new.authenticated_at >= asked - new.leeway
-    return new.authenticated_at > sign_out or answers
+    return new.authenticated_at > sign_out + new.leeway or answers
 
 
 def session_of(new: NewSession, place: Place, answer: SignedIn) -> Session:
@@ -99,7 +99,7 @@ def session_of(new: NewSession, place: Place, answer: SignedIn) -> Session:
         token_end=new.token_end,
         last_activity=new.now,
         client_kind=new.client_kind,
-        authenticated_at=new.authenticated_at,
+        credentials_at=new.authenticated_at if new.counts_as_credentials else None,
         provider_session=new.provider_session,
         subject=new.subject,
         binding=new.binding,

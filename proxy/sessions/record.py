@@ -74,7 +74,7 @@ class Summary:
     signed_in_at: Instant
     token_end: Instant
     last_activity: Instant
-    authenticated_at: Instant | None
+    credentials_at: Instant | None
     provider: str = ""
     user: str = ""
 
@@ -136,7 +136,7 @@ def seal(session: Session, key: Key, sealer: Sealer, tokens: Mapping[str, str | 
     listed = _pack(
         [
             *(who.name, who.upn, session.organization, session.client_kind.value),
-            *(session.signed_in_at, session.token_end, session.authenticated_at),
+            *(session.signed_in_at, session.token_end, session.credentials_at),
             *(who.provider, None if who.upn else who.user),
         ]
     )
@@ -189,7 +189,7 @@ def unseal(record: Record, key: Key, sealer: Sealer) -> Session:
         token_end=summary.token_end,
         last_activity=record.seen,
         client_kind=summary.client_kind,
-        authenticated_at=summary.authenticated_at,
+        credentials_at=summary.credentials_at,
         provider_session=rest.get("p"),
         subject=rest.get("b"),
         binding=_binding(rest.get("n")),
@@ -262,7 +262,7 @@ def summarize(record: Record, place: Place, sealer: Sealer) -> Summary:
 
 
 def _summary(record: Record, place: Place, listed: bytes) -> Summary:
-    name, upn, organization, kind, signed_in, token_end, authenticated, *whose = _unpack(listed)
+    name, upn, organization, kind, signed_in, token_end, credentials, *whose = _unpack(listed)
     provider, user = whose or ("", None)
     if (record.organization, record.signed_in_at, record.token_end) != (organization, signed_in, token_end):
         raise SealBroken("session: a plain field differs from the sealed one")
@@ -275,7 +275,7 @@ def _summary(record: Record, place: Place, listed: bytes) -> Summary:
         signed_in_at=signed_in,
         token_end=token_end,
         last_activity=record.seen,
-        authenticated_at=authenticated,
+        credentials_at=credentials,
         provider=provider,
         user=user or upn or place.tag,
     )

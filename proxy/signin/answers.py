@@ -38,7 +38,7 @@ FAILURES = {
     "state_expired": Failure(Page.STATE_EXPIRED, 400),
     "other_browser": Failure(Page.OTHER_BROWSER, 403),
     "credentials_owed": Failure(Page.CREDENTIALS_OWED, 403),
-    "no_authentication_instant": Failure(Page.CREDENTIALS_OWED, 403),
+    "no_authentication_instant": Failure(Page.NO_AUTHENTICATION_INSTANT, 403),
     "verification_busy": Failure(Page.STORE_UNAVAILABLE, 503),
     "provider_unavailable": Failure(Page.PROVIDER_UNAVAILABLE, 503),
     "provider_misconfigured": Failure(Page.SIGN_IN_FAILED, 502),

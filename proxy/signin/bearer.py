@@ -99,7 +99,6 @@ class BearerSessions:
             token_end=verified.ends_at,
             last_activity=now,
             client_kind=kind,
-            authenticated_at=verified.authenticated_at,
             provider_session=verified.provider_session,
             subject=verified.subject,
         )

@@ -32,9 +32,6 @@ from proxy.signin.visit import Doorman, Visit
 
 log = structlog.get_logger("signin")
 
-# Integrated Windows Authentication answers a question for credentials silently (AD FS: authmethod; RFC 8176: amr wia).
-_WINDOWS = frozenset({"urn:federation:authentication:windows", "wia"})
-
 
 Confirm: TypeAlias = Callable[[web.Request, Confirmation], Awaitable[web.Response]]
 """Carries out the change that a sign-in was started for, if the sign-in confirms it, and shows what became of it."""
@@ -153,7 +150,6 @@ class Completion:
     ) -> NewSession:
         organization, token = visit.organization, proof.token
         settings = self._providers[organization.identity_provider].settings
-        windows = not _WINDOWS.isdisjoint(method.casefold() for method in token.methods)
         # Our own identifier says nothing of the client: every browser's token carries it.
         client = token.client_id if token.client_id != settings.client_id else None
         facts, now = visit.facts, self._clock()
@@ -163,7 +159,7 @@ class Completion:
             now=now,
             token_end=token.ends_at,
             authenticated_at=token.authenticated_at,
-            counts_as_credentials=settings.windows_counts_as_credentials or not windows,
+            counts_as_credentials=proof.by_credentials,
             asked_for_credentials_at=state.asked_at,
             leeway=settings.leeway,
             client_kind=client_kind(
@@ -225,7 +221,6 @@ class Completion:
             session=made.session,
             digest=state.change,
             waiting=visit.cookies.get(visit.names.change),
-            counts_as_credentials=new.counts_as_credentials,
             asked_at=state.asked_at,
             leeway=new.leeway,
             return_to=state.return_to,

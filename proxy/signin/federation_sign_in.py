@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 
 from proxy.errors import ProviderMisconfigured, SignInRefused
 from proxy.model.time import Instant
+from proxy.policy.credentials import counts_as_credentials
 from proxy.signin import wsfed
 from proxy.signin.federation import Federation
 from proxy.signin.protocol import Proof, Question
@@ -48,7 +49,9 @@ class FederationSignIn:
         verified = await self.federation.verify(
             answer["wresult"], _realm(question), now, self.settings.wreply or question.reply_to
         )
-        return Proof(verified.token, once=verified.token_id)
+        methods, rules = verified.token.methods, self.settings.credentials
+        by_credentials = counts_as_credentials(methods, rules, states_methods=True)
+        return Proof(verified.token, by_credentials, once=verified.token_id)
 
     async def sign_out_endpoint(self) -> str | None:
         """AD FS signs out where it signs in."""

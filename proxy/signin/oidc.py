@@ -30,7 +30,8 @@ def authorization_url(
 ) -> str:
     """Where a browser goes to sign in (OpenID Connect Core, 3.1.2.1; PKCE S256, RFC 7636).
 
-    Credentials are asked for by `prompt=login`, which AD FS knows, and `max_age=0`, for which others state `auth_time`.
+    Credentials are asked for by `prompt=login`, which AD FS knows, and `max_age=0`, for which others state `auth_time`;
+    `max_age: off` leaves the second out for providers that refuse it.
     """
     parameters = {
         "response_type": "code",
@@ -47,7 +48,9 @@ def authorization_url(
     if settings.resource is not None:
         parameters["resource"] = settings.resource
     if ask_for_credentials:
-        parameters |= {"prompt": "login", "max_age": "0"}
+        parameters["prompt"] = "login"
+        if settings.send_max_age:
+            parameters["max_age"] = "0"
     return _with_query(metadata.authorization_endpoint, parameters)
 
 

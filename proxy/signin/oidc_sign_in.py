@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from proxy.errors import SignInRefused
 from proxy.model.provider import ProviderMetadata, ResponseMode
 from proxy.model.time import Instant
+from proxy.policy.credentials import counts_as_credentials
 from proxy.signin import oidc
 from proxy.signin.protocol import Proof, Question
 from proxy.signin.provider import Provider
@@ -53,7 +54,9 @@ class OidcSignIn:
         response = await self.provider.exchange(answer["code"], question.held.verifier, question.reply_to)
         token = await self.provider.verify(response, question.held.nonce, now)
         kept = response.refresh_token if self.settings.refresh else None
-        return Proof(token, id_token=response.id_token, refresh_token=kept)
+        is_adfs = (await self.metadata()).access_token_issuer is not None
+        by_credentials = counts_as_credentials(token.methods, self.settings.credentials, states_methods=is_adfs)
+        return Proof(token, by_credentials, id_token=response.id_token, refresh_token=kept)
 
     async def sign_out_endpoint(self) -> str | None:
         """`end_session_endpoint` of discovery."""

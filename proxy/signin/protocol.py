@@ -28,11 +28,13 @@ class Question:
 class Proof:
     """What a provider's answer proves. `once`: the token's own name, to be used once; None where it cannot be shown.
 
+    `by_credentials`: the user entered credentials, as `policy.credentials` has it.
     `id_token`: to be named at the sign-out, None where the protocol needs none. `refresh_token`: to renew the session
     with, None where it is not to be renewed.
     """
 
     token: VerifiedToken
+    by_credentials: bool
     id_token: str | None = None
     once: str | None = None
     refresh_token: str | None = None

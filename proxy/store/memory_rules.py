@@ -46,6 +46,8 @@ def nearer_end(record: Record, c: Creation) -> tuple[float, str]:
 
 def recorded(kept: list[tuple[float, float]], c: Creation) -> tuple[float | None, float | None]:
     """The signed-in instant that is known for this authentication, and the same where it is exactly this one's."""
+    if not c.counts_as_credentials:
+        return (kept[-1][1] if kept else None), None
     if c.authenticated_at is None:
         known = kept[-1][1] if kept else None
         over = known is not None and c.session_length is not None and known + c.session_length <= c.now
@@ -61,14 +63,14 @@ def is_newer(c: Creation, after: float, exact: float | None) -> bool:
         return False
     asked = c.asked_at is not None and c.asked_at > after and c.authenticated_at >= c.asked_at - c.leeway
     used = exact is not None and exact <= after
-    return not used and (asked or c.authenticated_at > after)
+    return not used and (asked or c.authenticated_at > after + c.leeway)
 
 
 def was_under_way(c: Creation, out: float) -> bool:
     """Whether a sign-out at `out` overtook this sign-in."""
     if c.now < out:
         return True
-    since = c.authenticated_at is not None and c.authenticated_at > out
+    since = c.authenticated_at is not None and c.authenticated_at > out + c.leeway
     return c.started_at is not None and c.started_at < out and not since
 
 

@@ -8,6 +8,7 @@ from proxy.model.names import fold_ascii, is_same_name
 from proxy.model.principal import Claim, Principal, VerifiedToken
 from proxy.model.provider import ClaimNames, IdentityProvider, Protocol
 from proxy.model.time import Instant
+from proxy.policy.credentials import is_listed
 from proxy.tokens.session_id import session_id
 from proxy.tokens.strict import authentication_instant, numeric_date
 
@@ -48,7 +49,7 @@ def verified_token(
         ends_at=_end(ending, provider),
         issued_at=numeric_date(claims.get("iat")),
         authenticated_at=_authenticated_at(tokens),
-        methods=_unique([*_all(tokens, "amr"), *_all(tokens, "authmethod")]),
+        methods=_methods(tokens),
         subject=_first(tokens, ("sub",)),
         provider_session=session_id(_first([claims], ("sid",))),
         client_id=_first(tokens, ("appid", "azp", "client_id")),
@@ -133,6 +134,28 @@ def _authenticated_at(tokens: Sequence[Mapping[str, object]]) -> Instant | None:
 def _values(value: object) -> list[object]:
     """Return the values of a claim: a list is several, null and `""` are none."""
     return [item for item in (value if isinstance(value, list) else [value]) if item not in (None, "")]
+
+
+_METHODS = (
+    *("amr", "authmethod", "http://schemas.microsoft.com/claims/authnmethodsreferences"),
+    "http://schemas.microsoft.com/ws/2008/06/identity/claims/authenticationmethod",
+)
+"""Claims that state authentication methods (RFC 8176; AD FS, by its claim rules also with the full types)."""
+
+
+def _methods(tokens: Sequence[Mapping[str, object]]) -> tuple[str, ...]:
+    """The authentication methods, and an `acr` that names one: providers are free in what else an `acr` means."""
+    stated = _unique(text for name in _METHODS for token in tokens for text in _flat(token.get(name)))
+    return stated + tuple(acr for acr in _all(tokens, "acr") if is_listed(acr))
+
+
+def _flat(value: object) -> Iterator[str]:
+    """The texts of a claim and of lists in it: nested lists have been seen."""
+    if isinstance(value, list):
+        for item in value:
+            yield from _flat(item)
+    elif isinstance(value, str) and value.strip():
+        yield value.strip()
 
 
 def _texts(value: object) -> Iterator[str]:

@@ -39,7 +39,7 @@ FACTS = RequestFacts(
 
 
 def session(at: float | None, principal: Principal = CARLA) -> Session:
-    return Session(SessionReference("t", "i"), "contoso", principal, NOW, NOW + 3600, NOW, authenticated_at=at)
+    return Session(SessionReference("t", "i"), "contoso", principal, NOW, NOW + 3600, NOW, credentials_at=at)
 
 
 class Acts:
@@ -92,7 +92,6 @@ class Station:
             session=session(NOW + 60),
             digest=problem.sign_in.partition("change=")[2],
             waiting=cookie,
-            counts_as_credentials=True,
             asked_at=NOW + 5,
             leeway=60.0,
             return_to="/.claims/admin/general",
@@ -121,7 +120,6 @@ async def test_change_is_carried_out_as_it_was_requested(station):
         {"digest": "x" * 43},
         {"waiting": None},
         {"waiting": "x"},
-        {"counts_as_credentials": False},
         {"asked_at": None},
         {"session": session(None)},
         {"session": session(NOW - 600)},

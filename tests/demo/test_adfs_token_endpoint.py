@@ -108,7 +108,7 @@ async def test_the_access_token_is_for_the_resource_and_carries_the_claims(party
     assert "role" not in claims
     assert claims["primarysid"].startswith("S-1-5-21-")
     assert claims["auth_time"] == "2026-09-21T14:13:20.000Z"
-    assert claims["authmethod"].endswith("PasswordProtectedTransport")
+    assert claims["authmethod"].endswith("/authenticationmethod/password")
 
 
 async def test_a_role_is_a_text_and_several_groups_a_list(party):

@@ -5,6 +5,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from proxy.demo.adfs_model import Method
 from support.forms import read_forms
 from support.world import custom
 
@@ -69,10 +70,10 @@ async def test_windows_authentication_is_no_typing_of_credentials(one, browser, 
     await browser.sign_in(one.url("/main.aspx"), "alice")
     clock.advance(61 * MINUTE)
     page = await browser.open(one.url("/main.aspx"))
-    one.adfs.state.method = "urn:federation:authentication:windows"
+    one.adfs.state.method = Method.WINDOWS
     refused = await browser.complete_sign_in(page, "alice")
     assert refused.status == 403
-    one.adfs.state.method = None
+    one.adfs.state.method = Method.FORMS
     page = await browser.open(one.url("/main.aspx"))
     assert (await browser.complete_sign_in(page, "alice")).status == 200
 

@@ -117,7 +117,7 @@ class Story:
     def was_signed_out(self, created: Created) -> bool:
         """Whether a sign-out came after the authentication that made it, however late it was made."""
         session = created.session
-        began = session.signed_in_at if session.authenticated_at is None else session.authenticated_at
+        began = session.signed_in_at if session.credentials_at is None else session.credentials_at
         return any(began < self.out.get(name, 0.0) for name in ("everywhere", "all", session.provider_session))
 
     async def close(self) -> None:

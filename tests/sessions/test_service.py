@@ -208,7 +208,8 @@ async def test_an_authentication_of_before_a_provider_s_sign_out_makes_no_sessio
     assert (await desk.sessions.listing()).sessions == ()
     for other in ({"provider": "another"}, {"provider_session": "sid-2", "subject": "sub-2"}):
         assert isinstance(await desk.sessions.create(desk.new(authenticated_at=out - 1, **facts | other)), Created)
-    assert isinstance(await desk.sessions.create(desk.new(authenticated_at=out + 1, **facts)), Created)
+    assert await desk.sessions.create(desk.new(authenticated_at=out + 60, **facts)) == CredentialsOwed(out)
+    assert isinstance(await desk.sessions.create(desk.new(authenticated_at=out + 61, **facts)), Created)
 
 
 async def test_where_no_instant_is_stated_a_provider_s_sign_out_stops_what_was_under_way(desk):

@@ -5,6 +5,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
 
+from proxy.demo.adfs_model import Method
 from proxy.pages.texts import Page
 from support.patience import HANG
 from support.world import custom
@@ -247,19 +248,19 @@ async def test_a_browser_that_loses_its_session_cookie_sees_why_instead_of_a_loo
     assert (await browser.open(one.world.url("/main.aspx"))).status == 200, "it is a pause, no ban"
 
 
-async def test_credentials_that_are_owed_are_asked_for_once(world, browser, steps, clock, monkeypatch):
+async def test_credentials_that_are_owed_are_asked_for_once(world, browser, steps, clock):
     one = steps(await world(**custom(session=60)))
     await browser.sign_in(one.world.url("/main.aspx"))
     clock.advance(61 * 60)
     browser.forget(SESSION)
     # Without the cookie nothing tells us to ask; the provider answers silently, and the store has the last word.
-    monkeypatch.setattr("proxy.demo.adfs_tokens.PASSWORD", "urn:federation:authentication:windows")
+    one.world.adfs.state.method = Method.WINDOWS
     form = await browser.open(one.world.url("/main.aspx"))
     asked = [hop.url.query for hop in form.hops if "prompt" in hop.url.query]
     assert [(query["prompt"], query["max_age"]) for query in asked] == [("login", "0")]
     page = await browser.complete_sign_in(form)
     assert (page.status, one.shows(page, Page.CREDENTIALS_OWED)) == (403, True)
     assert browser.cookie(SESSION) is None
-    monkeypatch.undo()
+    one.world.adfs.state.method = Method.FORMS
     again = await browser.complete_sign_in(await browser.open(one.world.url("/main.aspx")))
     assert again.status == 200, "a password pays what is owed"

@@ -4,11 +4,11 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from proxy.demo.adfs_model import Method
 from proxy.pages.texts import Page
 from support.world import custom
 
 SESSION = "claims-session"
-WINDOWS = "urn:federation:authentication:windows"
 
 
 def question(location: str) -> dict[str, str]:
@@ -78,12 +78,12 @@ async def test_asking_once_more_for_credentials_takes_no_second_place(world, bro
 
 @pytest.mark.parametrize(("counts", "status"), [(True, 200), (False, 403)])
 async def test_windows_integrated_authentication_counts_where_it_is_said_to(
-    world, browser, *, steps, clock, monkeypatch, counts, status
+    world, browser, *, steps, clock, counts, status
 ):
     one = steps(await world(provider={"windows_counts_as_credentials": counts}, **custom(session=60)))
     await browser.sign_in(one.world.url("/main.aspx"))
     clock.advance(61 * 60)
-    monkeypatch.setattr("proxy.demo.adfs_tokens.PASSWORD", WINDOWS)
+    one.world.adfs.state.method = Method.WINDOWS
     page = await browser.sign_in(one.world.url("/main.aspx"))
     assert page.status == status
     assert one.shows(page, Page.CREDENTIALS_OWED) is not counts

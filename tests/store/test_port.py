@@ -142,7 +142,8 @@ async def test_a_sign_out_overtakes_a_sign_in_that_comes_back_after_it(ledger):
     begun = {"started_at": NOW + 4}
     assert await ledger.sign_in(NOW + 9, authenticated_at=NOW + 4.5, **begun) == Owed(NOW + 5)
     assert await ledger.sign_in(NOW + 9, authenticated_at=None, **begun) == Owed(NOW + 5)
-    assert await ledger.lives(await ledger.sign_in(NOW + 9, authenticated_at=NOW + 6, **begun))
+    assert await ledger.sign_in(NOW + 9, authenticated_at=NOW + 65, **begun) == Owed(NOW + 5)
+    assert await ledger.lives(await ledger.sign_in(NOW + 9, authenticated_at=NOW + 65.5, **begun))
     begun = {"started_at": NOW + 6}
     for authenticated_at in (NOW - 1, None):
         assert await ledger.lives(await ledger.sign_in(NOW + 9, authenticated_at=authenticated_at, **begun))

@@ -190,6 +190,10 @@ def test_a_bearers_access_token_says_all_of_it_too():
         ({"amr": "pwd"}, ("pwd",)),
         ({"authmethod": "urn:federation:authentication:windows"}, ("urn:federation:authentication:windows",)),
         ({"amr": ["pwd"], "authmethod": ["pwd", "otp"]}, ("pwd", "otp")),
+        ({"amr": [["pwd", ["mfa"]], " otp "]}, ("pwd", "mfa", "otp")),
+        ({"http://schemas.microsoft.com/ws/2008/06/identity/claims/authenticationmethod": " wia"}, ("wia",)),
+        ({"amr": "pwd", "acr": "1"}, ("pwd",)),
+        ({"acr": "urn:oasis:names:tc:SAML:2.0:ac:classes:X509"}, ("urn:oasis:names:tc:SAML:2.0:ac:classes:X509",)),
     ],
 )
 def test_methods_come_from_amr_and_from_ad_fs_authmethod(changes, methods):

@@ -47,7 +47,10 @@ local function recorded(command, ...)
 end
 
 local auth, exact, known = c.authenticated_at, false, false
-if auth then
+if not c.counts_as_credentials then
+  -- Without credentials nobody restarts a session of custom length: the newest sign-in is continued.
+  known = recorded('ZREVRANGE', 0, 0)
+elseif auth then
   exact = recorded('ZRANGEBYSCORE', text(auth), text(auth))
   known = exact or recorded('ZRANGEBYSCORE', text(auth), '+inf', 'LIMIT', 0, 1)
 else
@@ -59,16 +62,17 @@ if c.session_length and first + c.session_length <= now then raise(owes .. organ
 
 local after = mark(owes, organization)
 if after then
-  -- An authentication that was used before the mark was made before it, whatever the provider's clock says.
+  -- An authentication that was used before the mark was made before it, whatever the provider's clock says. One from
+  -- before it may seem newer by as much as the clocks may differ, so that this sign-in must have asked for credentials.
   local used = exact and exact <= after
   local asked = c.asked_at and c.asked_at > after and auth and auth >= c.asked_at - c.leeway
-  local newer = auth and not used and (auth > after or asked)
+  local newer = auth and not used and (auth > after + c.leeway or asked)
   if not (newer and c.counts_as_credentials) then return {0, text(after)} end
   if first <= after then first, known = now, false end
 end
 -- A sign-out overtakes every sign-in that was under way, unless somebody has authenticated since.
 local out = mark(signs_out, organization)
-local under_way = out and (now < out or (c.started_at and c.started_at < out and not (auth and auth > out)))
+local under_way = out and (now < out or (c.started_at and c.started_at < out and not (auth and auth > out + c.leeway)))
 if under_way then return {0, text(out)} end
 
 local signed_in = c.session_length and first or now
