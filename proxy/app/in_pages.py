@@ -37,9 +37,8 @@ def in_pages(parts: Parts) -> InPages:
         mount=parts.table.mount,
         budget=parts.deployment.sessions.held_forms << 20,
     )
-    mounts = {each.name: parts.table.mount(each) for each in parts.deployment.organizations}
     browser = BrowserEndpoints(visits, lasting.sessions, parts.sealer)
-    assets = Assets(mounts, parts.deployment.listen.prefix)
+    assets = Assets(parts.table.mount, parts.deployment.listen.prefix)
 
     def keep(request: web.Request, facts: RequestFacts, visit: Visit, on_cut: Callable[[], None]) -> Callable[[], None]:
         credentials = credentials_of(request.headers, facts.scheme, visit.organization)

@@ -65,17 +65,15 @@ class Asset:
 class Assets:
     """Every asset by its path below the mount.
 
-    `mounts`: where those paths lie for each organization. The script names its own: it takes no address from a page.
+    `mount`: where those paths lie for an organization; `prefix`: where they lie at a host that serves none. The script
+    names its own mount: it takes no address from a page.
     """
 
-    def __init__(self, mounts: Mapping[str, str], prefix: str) -> None:
-        script = (_FOLDER / "static" / SCRIPT).read_text("utf-8")
-        made = {
-            mount: Asset(script.replace(_MOUNT, json.dumps(f"{mount}/")).encode(), "text/javascript")
-            for mount in {prefix, *mounts.values()}
-        }
-        self._scripts = {name: made[mount] for name, mount in mounts.items()}
-        self._script = made[prefix]
+    def __init__(self, mount: Callable[[Organization], str], prefix: str) -> None:
+        self._mount = mount
+        self._prefix = prefix
+        self._source = (_FOLDER / "static" / SCRIPT).read_text("utf-8")
+        self._scripts: dict[str, Asset] = {}
         texts = [each for each in (_FOLDER / "texts").iterdir() if each.name.endswith(".json")]
         self.endpoints: Mapping[str, _Endpoint] = {
             SCRIPT: self._own_script,
@@ -87,7 +85,11 @@ class Assets:
     async def _own_script(
         self, request: web.Request, facts: RequestFacts, organization: Organization | None
     ) -> web.StreamResponse:
-        script = self._scripts[organization.name] if organization else self._script
+        mount = self._mount(organization) if organization else self._prefix
+        script = self._scripts.get(mount)
+        if script is None:
+            named = self._source.replace(_MOUNT, json.dumps(f"{mount}/"))
+            script = self._scripts[mount] = Asset(named.encode(), "text/javascript")
         return await script(request, facts, organization)
 
     async def signed_in(self, request: web.Request, _: RequestFacts, __: Organization | None) -> web.StreamResponse:

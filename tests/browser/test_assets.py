@@ -72,7 +72,8 @@ async def test_script_names_the_mount_of_its_organization(visited):
         Organization("contoso", "1", ("crm",), "http://u"),
         Organization("fabrikam", "2", ("f",), "http://u"),
     )
-    assets = Assets({"contoso": "/.claims", "fabrikam": '/fab"rikam/.claims'}, "/.claims")
+    mounts = {"contoso": "/.claims", "fabrikam": '/fab"rikam/.claims'}
+    assets = Assets(lambda organization: mounts[organization.name], "/.claims")
     for organization, named in ((contoso, '"/.claims/"'), (fabrikam, r'"/fab\"rikam/.claims/"'), (None, '"/.claims/"')):
         request = make_mocked_request("GET", "/.claims/session-watch.js")
         answer = await assets.endpoints["session-watch.js"](request, None, organization)
