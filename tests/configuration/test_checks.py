@@ -51,6 +51,16 @@ def change(text: str, old: str, new: str) -> str:
         ("listen: {trusted_proxies: [0.0.0.0/0]}\n", "listen: {trusted_proxies: [10.0.0.0/8]}\n", "trusts everybody"),
         ("listen: {trusted_proxies: ['::/0']}\n", "listen: {trusted_proxies: ['fd00::/8']}\n", "trusts everybody"),
         (
+            "listen: {trusted_proxies: [0.0.0.0/1, 128.0.0.0/1]}\n",
+            "listen: {trusted_proxies: [10.0.0.0/8, 192.168.0.0/16]}\n",
+            "trusted_proxies[1]: trusts a great part of all addresses",
+        ),
+        (
+            "listen: {trusted_proxies: ['fc00::/7']}\n",
+            "listen: {trusted_proxies: ['2001:db8::/32']}\n",
+            "alone, or a network of /8 or smaller",
+        ),
+        (
             "    session_cookie: {same_site: none}\n",
             "    session_cookie: {same_site: none}\nlisten: {tls: {certificate: a, key: b}}\n",
             "none needs https",
