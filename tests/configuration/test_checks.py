@@ -156,6 +156,33 @@ def test_dangers_are_named_beside_faults_of_other_keys(faults, good):
     assert "several workers" in found
 
 
+@pytest.mark.parametrize("scheme", ["redis", "rediss"])
+@pytest.mark.parametrize(
+    ("bad", "fine"),
+    [
+        ("hush#hush", "hush%23hush"),
+        ("hush?hush", "hush%3Fhush"),
+        ("hush/hush", "hush%2Fhush"),
+        ("hush@hush", "hush%40hush"),
+        ("hush[hush", "hush%5Bhush"),
+        ("hush hush", "hush%20hush"),
+        ("12#hush", "12%23hush"),
+    ],
+)
+def test_password_that_is_not_encoded_is_a_fault_and_is_not_shown(faults, good, scheme, bad, fine):
+    text = change(good, '"memory:"', f'"{scheme}://user:${{PASSWORD}}@redis.example:6379/0"')
+    (found,) = faults(text, PASSWORD=bad)
+    assert "state: is no address of a store; percent-encode user and password" in found
+    assert "hush" not in found
+    assert faults(text, PASSWORD=fine) == []
+
+
+@pytest.mark.parametrize(("bad", "fine"), [("redis://", "redis://a"), ("redis://a:x/0", "redis://a:6379/0")])
+def test_store_needs_a_host_and_a_port_that_is_a_number(faults, good, bad, fine):
+    assert any("is no address of a store" in each for each in faults(change(good, "memory:", bad)))
+    assert faults(change(good, "memory:", fine)) == []
+
+
 @pytest.mark.parametrize("scheme", ["redis+sentinel", "redis+cluster"])
 def test_what_would_not_act_is_refused_in_so_many_words(faults, good, scheme):
     found = faults(change(good, '"memory:"', f'"{scheme}://a.example/0"'))
