@@ -18,6 +18,7 @@ from proxy.model.settings_bounds import bounds_problems
 Finding: TypeAlias = tuple[KeyPath, str, str]
 
 _LEAST_SECRET_BYTES = 32
+_LEAST_PREFIX = {4: 8, 6: 8}  # IP version -> bits; the largest private networks are 10.0.0.0/8 and fd00::/8
 
 
 def dangers(data: Any) -> Iterator[Finding]:
@@ -154,12 +155,16 @@ def _names_are_unique(data: dict[str, Any]) -> Iterator[Finding]:
 def _proxies_are_not_everybody(data: dict[str, Any]) -> Iterator[Finding]:
     for index, value in enumerate(_list(_mapping(data, "listen").get("trusted_proxies"))):
         try:
-            everything = ipaddress.ip_network(str(value)).prefixlen == 0
+            network = ipaddress.ip_network(str(value))
         except ValueError:
             continue
-        if everything:
-            wrong = "trusts everybody, so anybody could name any address, scheme and host"
-            yield ("listen", "trusted_proxies", index), wrong, "write the addresses of your proxies alone"
+        path, right = ("listen", "trusted_proxies", index), "write the addresses of your proxies alone"
+        least = _LEAST_PREFIX[network.version]
+        if network.prefixlen == 0:
+            yield path, "trusts everybody, so anybody could name any address, scheme and host", right
+        elif network.prefixlen < least:
+            wrong = "trusts a great part of all addresses, so strangers could name any address, scheme and host"
+            yield path, wrong, f"{right}, or a network of /{least} or smaller"
 
 
 def _settings_are_within_bounds(data: dict[str, Any]) -> Iterator[Finding]:

@@ -54,7 +54,7 @@ class SessionCookieKeys(Keys):
     same_site: SameSite = Field(SameSite.LAX, description="lax, or none for Outlook add-ins and other frames.")
 
 
-VALUES = "Any one suffices, exactly; none: the claim must be there. For upn and email also *@contoso.com."
+VALUES = "Any one suffices, exactly; left out: the claim must be there. For upn and email also *@contoso.com."
 
 
 class AccessRuleKeys(Keys):

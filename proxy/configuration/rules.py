@@ -6,9 +6,13 @@ from typing import Any
 
 from proxy.configuration.checks import Finding
 from proxy.configuration.unsupported import find
+from proxy.model.principal import PROTOCOL_CLAIMS
 
 _ADDRESSES = ("upn", "email")
+_SHORT_NAMES = (*_ADDRESSES, "group", "role")
+_RULES = ("administrators.[]", "organizations.[].require.[]")
 _OF_ORGANIZATIONS = "organizations.[]."
+_CLAIM_ALONE = "leave values out if the claim alone is enough"
 # `api_paths` are compared below the organization's own path, too, so none of them is outside it.
 _FULL_PATHS = ("require.[].paths.[]", "anonymous.[]", "exempt_clients.[].path")
 
@@ -56,7 +60,7 @@ def _overlap(value: str, own: str) -> bool:
 
 
 def _values_are_exact(data: Any) -> Iterator[Finding]:
-    for pattern in ("administrators.[]", _OF_ORGANIZATIONS + "require.[]"):
+    for pattern in _RULES:
         for path, rule in find(data, pattern):
             values = rule.get("values") if isinstance(rule, dict) else None
             for index, value in enumerate(values if isinstance(values, list) else [values]):
@@ -64,10 +68,26 @@ def _values_are_exact(data: Any) -> Iterator[Finding]:
                 if found:
                     place = (index,) if isinstance(values, list) else ()
                     yield (*path, "values", *place), *found
+            if values == []:
+                wrong = "is an empty list, which would admit everybody who has the claim"
+                yield (*path, "values"), wrong, f"fix: write the values; {_CLAIM_ALONE}"
+
+
+def _claims_can_be_had(data: Any) -> Iterator[Finding]:
+    for pattern in _RULES:
+        for path, claim in find(data, f"{pattern}.claim"):
+            short = claim.strip().lower() if isinstance(claim, str) else ""
+            if short in _SHORT_NAMES and claim != short:
+                yield path, "is no claim that anybody has; letter case counts", f"fix: write {short}"
+            elif claim in PROTOCOL_CLAIMS:
+                wrong = "is a claim about the token and not about its user, so nobody meets the rule"
+                yield path, wrong, "fix: write group, role, upn, email or the type of a claim about the user"
 
 
 def _fault_of_value(claim: str, value: str) -> tuple[str, str] | None:
     """Return what is wrong with one value and how to fix it, None where nothing is."""
+    if not value.strip():
+        return "is an empty text, and no value is empty", f"fix: write the value, or set its variable; {_CLAIM_ALONE}"
     user, at, domain = value.rpartition("@")
     if claim in _ADDRESSES and at and domain and "*" not in domain and user == "*":
         return None
@@ -99,5 +119,6 @@ _CHECKS: tuple[Callable[[Any], Iterator[Finding]], ...] = (
     _paths_can_match,
     _exemptions_are_not_for_everybody,
     _values_are_exact,
+    _claims_can_be_had,
     _administrators_name_their_provider,
 )

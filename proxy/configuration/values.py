@@ -118,7 +118,20 @@ def _state(value: str) -> str:
         return "memory:"
     if not value.startswith(_STATES):
         raise fault("is no store", "write memory: or redis://host:port/0 or rediss://…")
+    if not value.startswith("memory:") and not _is_whole_address(value):
+        # What cannot be taken apart may hold a password anywhere, so nothing of it is shown, here or later.
+        right = "percent-encode user and password (# as %23, ? as %3F, / as %2F, @ as %40), and write nothing after /0"
+        raise fault("is no address of a store", right)
     return value
+
+
+def _is_whole_address(value: str) -> bool:
+    try:
+        parts = urlsplit(value)
+        usable = bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        return False
+    return usable and parts.netloc.count("@") <= 1 and not re.search(r"[?#\s]", value)
 
 
 def _network(value: str) -> IPv4Network | IPv6Network:

@@ -4,6 +4,15 @@ from dataclasses import dataclass
 
 from proxy.model.time import Instant
 
+PROTOCOL_CLAIMS = frozenset(
+    {
+        *("iss", "aud", "exp", "nbf", "iat", "jti", "nonce", "sid", "events", "cnf", "typ", "ver"),
+        *("at_hash", "c_hash", "s_hash", "auth_time", "azp", "appid", "apptype", "client_id", "scp", "scope"),
+        *("_claim_names", "_claim_sources", "session_state"),
+    }
+)
+"""Claims about the token and its delivery, not about its subject; they are no part of `Principal.claims`."""
+
 
 @dataclass(frozen=True, slots=True)
 class Claim:

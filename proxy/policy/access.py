@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from proxy.model.names import fold_ascii
 from proxy.model.organization import AccessRule, Organization
 from proxy.model.principal import Principal
-from proxy.policy.paths import is_below, widest_reading
+from proxy.policy.paths import is_below, is_below_by_short_name, widest_reading
 
 
 def is_anonymous(organization: Organization, path: str) -> bool:
@@ -33,7 +33,8 @@ def _is_for(rule: AccessRule, path: str) -> bool:
     if not rule.paths:
         return True
     widest = widest_reading(path)
-    return any(is_below(widest, widest_reading(prefix)) for prefix in rule.paths)
+    prefixes = [widest_reading(prefix) for prefix in rule.paths]
+    return any(is_below(widest, prefix) or is_below_by_short_name(widest, prefix) for prefix in prefixes)
 
 
 def _meets(rule: AccessRule, principal: Principal) -> bool:

@@ -6,7 +6,7 @@ from typing import Final
 
 from proxy.errors import RequestRefused
 from proxy.model.organization import Organization
-from proxy.policy.paths import widest_reading
+from proxy.policy.paths import is_below_by_short_name, widest_reading
 
 _OF_PROVIDERS: Final = frozenset({"callback", "wsfed", "frontchannel-logout", "backchannel-logout"})
 """At the root of a host with path organizations these take the organization from what a provider says."""
@@ -39,6 +39,10 @@ class _Host:
                 return found
         return None
 
+    def may_hide_another(self, widest: str) -> bool:
+        """Whether an 8.3 name in a widest reading may stand for a segment of somebody's prefix."""
+        return "~" in widest and any(is_below_by_short_name(widest, widest_reading(path)) for path in self.by_path)
+
 
 class OrganizationTable:
     """Every organization by host and path prefix, in dictionaries: a thousand cost what one costs.
@@ -63,7 +67,7 @@ class OrganizationTable:
         """The organization of a host (lower-case, without port) and a raw path.
 
         Raises RequestRefused(421, "unknown_host" | "unknown_path"), and RequestRefused(400, "ambiguous_target") for a
-        path that an upstream could read as another organization's (`/%63ontoso/…`, `/contoso;x/…`).
+        path that an upstream could read as another organization's (`/%63ontoso/…`, `/contoso;x/…`, `/contos~1/…`).
         """
         known = self._hosts.get(host)
         if known is None:
@@ -72,7 +76,8 @@ class OrganizationTable:
             found = known.rest
         else:
             claimant = known.claimant(path)
-            if claimant is not known.claimant(widest_reading(path)):
+            widest = widest_reading(path)
+            if claimant is not known.claimant(widest) or known.may_hide_another(widest):
                 raise RequestRefused(400, "ambiguous_target", "two readings, two organizations")
             found = claimant or known.rest
         if found is None:

@@ -5,21 +5,12 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from proxy.errors import TokenRefused
 from proxy.model.names import fold_ascii, is_same_name
-from proxy.model.principal import Claim, Principal, VerifiedToken
+from proxy.model.principal import PROTOCOL_CLAIMS, Claim, Principal, VerifiedToken
 from proxy.model.provider import ClaimNames, IdentityProvider, Protocol
 from proxy.model.time import Instant
 from proxy.policy.credentials import is_listed
 from proxy.tokens.session_id import session_id
 from proxy.tokens.strict import authentication_instant, numeric_date
-
-PROTOCOL_CLAIMS = frozenset(
-    {
-        *("iss", "aud", "exp", "nbf", "iat", "jti", "nonce", "sid", "events", "cnf", "typ", "ver"),
-        *("at_hash", "c_hash", "s_hash", "auth_time", "azp", "appid", "apptype", "client_id", "scp", "scope"),
-        *("_claim_names", "_claim_sources", "session_state"),
-    }
-)
-"""Claims about the token and its delivery, not about its subject; they are no part of `Principal.claims`."""
 
 
 def verified_token(

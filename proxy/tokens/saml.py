@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from proxy.errors import TokenRefused
-from proxy.model.principal import VerifiedToken
+from proxy.model.principal import PROTOCOL_CLAIMS, VerifiedToken
 from proxy.model.provider import IdentityProvider
 from proxy.model.time import Instant
 from proxy.tokens.assertion import ID_ATTRIBUTES, Assertion, read_assertion
-from proxy.tokens.claims import PROTOCOL_CLAIMS, verified_token
+from proxy.tokens.claims import verified_token
 from proxy.tokens.wstrust import token_of
 from proxy.tokens.xml_encryption import DecryptionKey
 from proxy.tokens.xml_signature import PinnedCertificate, verify_signature

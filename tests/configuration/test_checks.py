@@ -51,6 +51,16 @@ def change(text: str, old: str, new: str) -> str:
         ("listen: {trusted_proxies: [0.0.0.0/0]}\n", "listen: {trusted_proxies: [10.0.0.0/8]}\n", "trusts everybody"),
         ("listen: {trusted_proxies: ['::/0']}\n", "listen: {trusted_proxies: ['fd00::/8']}\n", "trusts everybody"),
         (
+            "listen: {trusted_proxies: [0.0.0.0/1, 128.0.0.0/1]}\n",
+            "listen: {trusted_proxies: [10.0.0.0/8, 192.168.0.0/16]}\n",
+            "trusted_proxies[1]: trusts a great part of all addresses",
+        ),
+        (
+            "listen: {trusted_proxies: ['fc00::/7']}\n",
+            "listen: {trusted_proxies: ['2001:db8::/32']}\n",
+            "alone, or a network of /8 or smaller",
+        ),
+        (
             "    session_cookie: {same_site: none}\n",
             "    session_cookie: {same_site: none}\nlisten: {tls: {certificate: a, key: b}}\n",
             "none needs https",
@@ -144,6 +154,33 @@ def test_dangers_are_named_beside_faults_of_other_keys(faults, good):
     found = "\n".join(faults(text))
     assert "did you mean hosts?" in found
     assert "several workers" in found
+
+
+@pytest.mark.parametrize("scheme", ["redis", "rediss"])
+@pytest.mark.parametrize(
+    ("bad", "fine"),
+    [
+        ("hush#hush", "hush%23hush"),
+        ("hush?hush", "hush%3Fhush"),
+        ("hush/hush", "hush%2Fhush"),
+        ("hush@hush", "hush%40hush"),
+        ("hush[hush", "hush%5Bhush"),
+        ("hush hush", "hush%20hush"),
+        ("12#hush", "12%23hush"),
+    ],
+)
+def test_password_that_is_not_encoded_is_a_fault_and_is_not_shown(faults, good, scheme, bad, fine):
+    text = change(good, '"memory:"', f'"{scheme}://user:${{PASSWORD}}@redis.example:6379/0"')
+    (found,) = faults(text, PASSWORD=bad)
+    assert "state: is no address of a store; percent-encode user and password" in found
+    assert "hush" not in found
+    assert faults(text, PASSWORD=fine) == []
+
+
+@pytest.mark.parametrize(("bad", "fine"), [("redis://", "redis://a"), ("redis://a:x/0", "redis://a:6379/0")])
+def test_store_needs_a_host_and_a_port_that_is_a_number(faults, good, bad, fine):
+    assert any("is no address of a store" in each for each in faults(change(good, "memory:", bad)))
+    assert faults(change(good, "memory:", fine)) == []
 
 
 @pytest.mark.parametrize("scheme", ["redis+sentinel", "redis+cluster"])

@@ -125,7 +125,7 @@ VALUES = "{claim: %s, values: %s}"
 @pytest.mark.parametrize(
     ("claim", "bad", "fine", "says"),
     [
-        ("upn", "['*']", "[]", "* is not a value; fix: remove values"),
+        ("upn", "['*']", "['*@contoso.com']", "* is not a value; fix: remove values"),
         ("group", "'*'", "Sales", "* is not a value; fix: remove values"),
         ("group", "[Sales*]", "[Sales]", "has a *, and values are compared exactly"),
         ("role", "['*@contoso.com']", "[alice@contoso.com]", "has a *, and values are compared exactly"),
@@ -134,6 +134,10 @@ VALUES = "{claim: %s, values: %s}"
         ("upn", "['^.*@contoso.com$']", "['*@contoso.com', '*@fabrikam.com']", "is not a whole name"),
         ("email", "['@contoso.com']", "'*@contoso.com'", "is not a whole name"),
         ("email", "['*@']", "['*@contoso.com']", "is not a whole name"),
+        ("group", "[]", "[Sales]", "is an empty list, which would admit everybody who has the claim"),
+        ("group", "''", "Sales", "is an empty text, and no value is empty"),
+        ("role", "[admin, '']", "[admin]", "values[1]: is an empty text"),
+        ("upn", "[' ']", "[alice@contoso.com]", "leave values out if the claim alone is enough"),
     ],
 )
 def test_value_that_matches_nothing_is_a_fault(  # noqa: PLR0917 - one table, its columns
@@ -141,6 +145,31 @@ def test_value_that_matches_nothing_is_a_fault(  # noqa: PLR0917 - one table, it
 ):
     assert any(says in each for each in faults(good + where % VALUES % (claim, bad)))
     assert faults(good + where % VALUES % (claim, fine)) == []
+
+
+@pytest.mark.parametrize("rule", ["{claim: group, values: %s}", "{claim: group, values: [%s]}"])
+@pytest.mark.parametrize("where", ["    require: [%s]\n", "administrators: [%s]\n"])
+def test_value_from_an_empty_variable_is_a_fault(faults, good, where, rule):
+    text = good + where % rule % '"${GROUP}"'
+    assert any("is an empty text" in each for each in faults(text, GROUP=""))
+    assert faults(text, GROUP="Sales") == []
+
+
+@pytest.mark.parametrize("where", ["    require: [%s]\n", "administrators: [%s]\n"])
+@pytest.mark.parametrize(
+    ("bad", "fine", "says"),
+    [
+        ("Group", "group", "claim: is no claim that anybody has; letter case counts; fix: write group"),
+        ("UPN", "upn", "fix: write upn"),
+        ("Email", "email", "fix: write email"),
+        ("ROLE", "role", "fix: write role"),
+        ("appid", "urn:department", "claim: is a claim about the token and not about its user"),
+        ("scp", "Groups", "so nobody meets the rule; fix: write group, role, upn, email or"),
+    ],
+)
+def test_claim_that_nobody_has_is_a_fault(faults, good, where, bad, fine, says):  # noqa: PLR0917 - columns of a table
+    assert any(says in each for each in faults(good + where % f"{{claim: {bad}}}"))
+    assert faults(good + where % f"{{claim: '{fine}'}}") == []
 
 
 PARTNERS = """\

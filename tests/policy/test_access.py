@@ -76,6 +76,10 @@ def test_all_rules_must_hold(organization, principal):
         "/admin;v=1/x",
         "/admin./",
         "/admin%20",
+        "/(S(abc))/admin/x",
+        "/(A(x)F(y))/admin/x",
+        "/admin::$INDEX_ALLOCATION/x",
+        "/Admin~1/x",
     ],
 )
 def test_a_rule_for_a_path_holds_in_every_spelling_an_upstream_may_accept(organization, principal, path):

@@ -65,6 +65,19 @@ def test_an_organization_with_a_host_of_its_own_takes_every_path():
     assert AT_PATHS.find("alone.contoso.com", "/%63ontoso/a//b;c") is ALONE
 
 
+@pytest.mark.parametrize("path", ["/(S(a))/contoso/x", "/contoso:a/x", "/contos~1/x"])
+def test_a_path_that_iis_could_read_as_another_organization_s_is_refused(path):
+    assert refusal(WITH_ROOT, HOST, path) == (400, "ambiguous_target")
+    assert refusal(AT_PATHS, HOST, path) == (400, "ambiguous_target")
+
+
+@pytest.mark.parametrize(
+    "path", ["/contoso/(S(a))/x", "/contoso/contos~1/x", "/contoso/data/accounts(1)", "/contoso/a:b"]
+)
+def test_such_a_spelling_within_an_organization_is_not_refused(path):
+    assert WITH_ROOT.find(HOST, path) is AT_PATHS.find(HOST, path) is CONTOSO
+
+
 @pytest.mark.parametrize("path", ["/%63ontoso/x", "/contoso;a/x", "/contoso./x", "/%2563ontoso/x", "/;/contoso/x"])
 def test_a_path_that_an_upstream_could_read_as_another_organization_s_is_refused(path):
     assert refusal(WITH_ROOT, HOST, path) == (400, "ambiguous_target")
