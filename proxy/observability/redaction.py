@@ -28,38 +28,58 @@ _SECRET_WORDS = frozenset(
 _SECRET_NAMES = frozenset({"authorization_code", "code", "device_code", "login_state", "nonce", "state", "wctx"})
 _HARMLESS_NAMES = frozenset({"token_end", "token_lifetime"})
 _WORD = re.compile(r"[a-z]+")
+_HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 # The parameters of requests, in URLs, forms and JSON, whose values are secrets.
+# They are found in any case, and so is `accessToken`.
 _PARAMETERS = (
-    "access_token|assertion|client_assertion|client_secret|code|code_verifier|device_code|id_token|id_token_hint"
-    "|logout_token|nonce|password|refresh_token|SAMLRequest|SAMLResponse|state|token|wctx|wresult"
+    "access_?token|assertion|client_?assertion|client_?secret|code|code_?verifier|device_?code|id_?token"
+    "|id_?token_?hint|logout_?token|nonce|password|refresh_?token|SAMLRequest|SAMLResponse|state|token|wctx|wresult"
+)
+# Those that are no words of ours, as people and programs write them down: `password: x`, `client_secret = x`.
+_NEVER_WORDS = (
+    "access_?token|client_?assertion|client_?secret|code_?verifier|id_?token_?hint|logout_?token|passphrase|password"
+    "|refresh_?token"
 )
 _QUOTED = r"(?P<q>[\"'])(?:\\.|(?!(?P=q)).)*(?:(?P=q)|$)"
+_SAML_ELEMENT = r"(?:Encrypted)?(?:Assertion|RequestSecurityTokenResponse)(?:\b|(?=_))"
 _RULES = (
     # Three base64url parts with a JSON head are a JWT, five a JWE, anywhere in a text; one part is what is left of one.
     # Each rule consumes what it has scanned, so that its cost is linear in a text that a stranger chose.
     (re.compile(r"eyJ[A-Za-z0-9_-]{5,}(?:\.[A-Za-z0-9_-]*){0,4}"), REDACTED),
     # A SAML token, or the response of WS-Trust around it.
-    (re.compile(r"(?s)<(?:\w+:)?(?:Encrypted)?(?:Assertion|RequestSecurityTokenResponse)\b(?:.*>|.*)"), REDACTED),
+    (re.compile(rf"(?s)<(?:[\w.-]{{1,64}}:)?{_SAML_ELEMENT}(?:.*>|.*)"), REDACTED),
+    (re.compile(rf"(?i)%(?:25)*3C(?:[\w.-]{{1,64}}(?::|%(?:25)*3A))?{_SAML_ELEMENT}[^\s&\"']*"), REDACTED),
     # Headers as they are sent, and as Python shows a mapping of them.
     (
         re.compile(rf"(?i)\b((?:set-)?cookie2?|(?:proxy-)?authorization)\b(b?[\"']?\s*[:,=]\s*b?){_QUOTED}"),
         rf"\1\2\g<q>{REDACTED}\g<q>",
     ),
-    (re.compile(r"(?i)\b((?:set-)?cookie2?|(?:proxy-)?authorization): *[^\r\n\"']+"), rf"\1: {REDACTED}"),
+    # A header may hold quotes: what stands behind them is part of it, up to where another header would begin.
+    (
+        re.compile(
+            r"(?i)\b((?:set-)?cookie2?|(?:proxy-)?authorization): *"
+            r"(?:[^\r\n\"']|(?<==)\"[^\r\n\"]*\"(?=[;\s]|$))+"
+        ),
+        rf"\1: {REDACTED}",
+    ),
     (re.compile(r"(?i)\b(bearer|basic|negotiate|ntlm) +[A-Za-z0-9._~+/=-]{8,}"), rf"\1 {REDACTED}"),
     (re.compile(r"((?:__Host-)?claims-[a-z0-9-]+)=[^;\s\"']+"), rf"\1={REDACTED}"),
     # The parameters in a URL or a form, percent-encoded within another URL, in JSON and in a mapping of Python.
     (
-        re.compile(rf"(?i)(?:\b|(?<=%3F)|(?<=%26))({_PARAMETERS})(=|%3D)(?:(?!%26)[^&\s\"'])+"),
+        re.compile(
+            rf"(?i)(?:\b|(?<=%3F)|(?<=%26)|(?<=%253F)|(?<=%2526))({_PARAMETERS})(=|%(?:25)?3D)(?:(?!%(?:25)?26)[^&\s\"'])+"
+        ),
         rf"\1\2{REDACTED}",
     ),
     (re.compile(rf"(?i)([\"'](?:{_PARAMETERS})[\"']\s*[:,]\s*b?){_QUOTED}"), rf"\1\g<q>{REDACTED}\g<q>"),
-    # A URL's password: `redis://user:password@host`.
+    (re.compile(rf"(?i)\b({_NEVER_WORDS})(\s{{0,8}}[:=]\s{{0,8}})(?!\[redacted\])[^\s&\"',;]+"), rf"\1\2{REDACTED}"),
+    # A URL's password: `redis://user:password@host`; one with a slash where there is no port before it.
     (re.compile(r"(://[^/\s:@\"']*:)[^/\s@\"']+@"), rf"\1{REDACTED}@"),
+    (re.compile(r"(://[^/\s:@\"']*:)(?!\d+/)(?!\[redacted\])[^\s@\"':]+@"), rf"\1{REDACTED}@"),
 )
 # Every rule needs one of these, so a text without them, such as most paths, is unchanged.
-_SIGNS = ("=", " ", ":", "<", "eyJ", "%3")
+_SIGNS = ("=", " ", ":", "<", "eyJ", "%3", "%25")
 
 
 def redact(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
@@ -96,6 +116,6 @@ def _redact_value(name: object, value: object) -> object:
 
 
 def _is_secret(name: str) -> bool:
-    words = _WORD.findall(name.lower())
+    words = _WORD.findall(_HUMP.sub("_", name).lower())
     plain = "_".join(words)
     return plain in _SECRET_NAMES or (plain not in _HARMLESS_NAMES and not _SECRET_WORDS.isdisjoint(words))

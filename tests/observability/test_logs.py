@@ -134,7 +134,7 @@ def test_program_reads_the_value_itself_from_json(lines):
 
 def raised(error: BaseException) -> BaseException:
     try:
-        raise error
+        raise error  # noqa: TRY301 - only raised does it have a traceback
     except BaseException as caught:  # noqa: BLE001 - with its traceback
         return caught
 

@@ -11,6 +11,7 @@ JWT = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhbGljZSJ9.c2lnbmF0dXJl"
     "key",
     [
         *("token", "id_token", "access-token", "client_secret", "Cookie", "set_cookie", "password", "code", "state"),
+        *("accessToken", "clientSecret", "idTokenHint"),
         *("Authorization", "client-assertion", "code_verifier", "wresult", "wctx", "nonce", "id_token_hint"),
     ],
 )
@@ -52,6 +53,16 @@ def test_a_value_under_a_harmless_name_is_shown(key):
         "{'refresh_token': 'hunter2secret', 'state': 'hunter2secret'",
         "eyJhbGciOiJSUzI1NiJ9hunter2",
         "cannot reach redis://user:hunter2secret@redis:6379/0",
+        "cannot reach redis://user:p/hunter2secret@redis:6379/0",
+        '{"accessToken": "hunter2secret", "clientSecret":"hunter2secret"}',
+        "/x?return=%2Fy%253Fcode%253Dhunter2secret%2526state%253Dhunter2secret",
+        "password: hunter2secret",
+        "client_secret = hunter2secret",
+        "<saml-2:Assertion ID='a'>hunter2</saml-2:Assertion>",
+        "<saml.2:EncryptedAssertion>hunter2</saml.2:EncryptedAssertion>",
+        "wa=wsignin1.0&x=%3CAssertion%3Ehunter2",
+        "wa=wsignin1.0&x=%3Csaml%3AAssertion%20ID%3D%22a%22%3Ehunter2",
+        'Cookie: a="x"; b=hunter2secret; c="hunter2"',
     ],
 )
 def test_a_token_within_a_text_is_hidden(text):
@@ -71,6 +82,10 @@ HARMLESS = [
     "proxy.yaml:3:1: state: is not a Redis URL; write redis://host:6379/0",
     "worker ended: exit_code=3 status_code=502 state_store=redis",
     "redis://redis:6379/0 answers, https://crm.contoso.com:5555/a@b too",
+    "https://crm.contoso.com:5555/a/b@c and http://crm/a:b@c",
+    "/x?return=%2Fy%253Fpage%253D1%2526decode%253D2",
+    "password must be set; the token of a state: no code = none",
+    "x=%3CAssertions%3E and <saml-2:Assertions> are neither",
     "<html> is not a federation metadata document",
 ]
 
@@ -84,6 +99,25 @@ def test_nested_values_are_redacted_by_their_names():
     }
 
 
-@pytest.mark.parametrize("start", ["eyJ", "<Assertion ", "Cookie: ", "'code': '", "code=", "://:", "Bearer ", "a: "])
+@pytest.mark.parametrize(
+    "start",
+    [
+        "eyJ",
+        "<Assertion ",
+        "Cookie: ",
+        "'code': '",
+        "code=",
+        "://:",
+        "Bearer ",
+        "a: ",
+        "password ",
+        "%3C",
+        "<a.",
+        "%25",
+        'Cookie: a="',
+        '="',
+        "://a:b/",
+    ],
+)
 def test_cost_is_linear_in_a_text_that_a_stranger_chose(start):
     redact_text(start * 30_000)  # quadratic, this would take minutes
