@@ -15,6 +15,9 @@ _SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})(?:;[\t -~\x80-\xff]*)?")
 _LONGEST_LINE = 4096
 _MOST_TRAILERS = 8192
 _MOST_FIELDS = 100
+# Every chunk costs work however short it is, so a long body is not made of the shortest.
+_LEAST_AVERAGE = 16
+_ANY_CHUNKS = 64 * 1024  # bytes of a body with its framing, up to which its chunks may have any sizes
 
 
 class Body(Protocol):
@@ -25,7 +28,7 @@ class Body(Protocol):
     def feed(self, data: bytes) -> tuple[list[bytes], bytes | None]:
         """The pieces in further bytes, none empty, and what stands behind the body; None there: it has not ended.
 
-        Raises RequestRefused(400, "bad_body").
+        Raises RequestRefused(400), `bad_body` or `chunk_overhead`.
         """
 
 
@@ -45,7 +48,7 @@ class CountedBody:
 
 
 class ChunkedBody:
-    """A body in chunks."""
+    """A body in chunks. Those that come together go on as one."""
 
     chunked = True
 
@@ -54,6 +57,7 @@ class ChunkedBody:
         self._left = 0
         self._in_chunk = self._in_trailers = False
         self._trailers = b""
+        self._came = self._chunks = self._size = 0  # bytes before those that are read, chunks, and the bytes in them
 
     def feed(self, data: bytes) -> tuple[list[bytes], bytes | None]:
         """See `Body`."""
@@ -76,13 +80,14 @@ class ChunkedBody:
                 break
             line, position = data[position:end], end + 2
             if not self._in_trailers:
-                self._begin(line)
+                self._begin(line, self._came + position)
             elif line:
                 self._add_trailer(line)
             else:
-                return pieces, data[position:]
+                return _joined(pieces), data[position:]
         self._kept = data[position:]
-        return pieces, None
+        self._came += position
+        return _joined(pieces), None
 
     def _chunk_ends(self, data: bytes, position: int) -> bool:
         following = data[position : position + 2]
@@ -91,13 +96,18 @@ class ChunkedBody:
         self._in_chunk = len(following) < len(b"\r\n")
         return not self._in_chunk
 
-    def _begin(self, line: bytes) -> None:
+    def _begin(self, line: bytes, came: int) -> None:
         size = _SIZE.fullmatch(line)
         if size is None or len(line) > _LONGEST_LINE:
             raise RequestRefused(400, "bad_body", "no size of a chunk")
         self._left = int(size[1], 16)
         self._in_chunk = self._left > 0
         self._in_trailers = self._left == 0
+        if self._in_chunk:
+            self._chunks += 1
+            self._size += self._left
+            if came > _ANY_CHUNKS and self._size < _LEAST_AVERAGE * self._chunks:
+                raise RequestRefused(400, "chunk_overhead", "a long body in the shortest chunks")
 
     def _add_trailer(self, line: bytes) -> None:
         self._trailers += b"\r\n" + line
@@ -107,6 +117,10 @@ class ChunkedBody:
             judge_head("POST", (1, 0), read_fields(b"\r\n" + line, _MOST_FIELDS))
         except RequestRefused as refused:
             raise RequestRefused(400, "bad_body", f"a trailer: {refused.reason}") from refused
+
+
+def _joined(pieces: list[bytes]) -> list[bytes]:
+    return [b"".join(pieces)] if len(pieces) > 1 else pieces
 
 
 def _judge_open_line(data: bytes, position: int) -> None:

@@ -14,6 +14,8 @@ _log = structlog.get_logger("app")
 _PROCESSORS: list[structlog.typing.Processor] = []
 _SINK: TextIO | None = None
 _DROPS_INFO = False
+_LONGEST_EXCEPTION = 16 * 1024
+_LONGEST_LINE = 1024
 
 
 def _not_below(threshold: int) -> structlog.typing.Processor:
@@ -30,6 +32,23 @@ def _not_below(threshold: int) -> structlog.typing.Processor:
 
 def _escape_line(_logger: object, _method: str, line: Any) -> str:  # the annotation of every processor
     return escape_json(line)
+
+
+def _bound_exception(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """Shorten what an exception became: its messages may hold what a stranger sent, as much as they sent."""
+    for name in ("exception", "stack"):
+        text = event.get(name)
+        if isinstance(text, str):
+            event[name] = _cut("\n".join(_cut(line, _LONGEST_LINE) for line in text.split("\n")), _LONGEST_EXCEPTION)
+    return event
+
+
+def _cut(text: str, most: int) -> str:
+    """A text of at most so many characters and a mark in its middle; both ends stay, as they say most."""
+    if len(text) <= most:
+        return text
+    half = most // 2
+    return f"{text[:half]}[... {len(text) - 2 * half} characters ...]{text[-half:]}"
 
 
 class _Handler(logging.StreamHandler[TextIO]):
@@ -75,7 +94,13 @@ def configure(
         structlog.processors.MaybeTimeStamper(fmt="iso", utc=True, key="at"),
     ]
     # A traceback becomes text, without the values of variables, and is then redacted like any other text.
-    finish: list[structlog.typing.Processor] = [structlog.processors.format_exc_info, redact, *rendering]
+    # It is shortened behind that: half a secret has no shape to know it by.
+    finish: list[structlog.typing.Processor] = [
+        structlog.processors.format_exc_info,
+        redact,
+        _bound_exception,
+        *rendering,
+    ]
     threshold = logging.getLevelNamesMapping()[level.upper()]
     # Loggers keep this very list once they are used.
     _PROCESSORS[:] = [_not_below(threshold), *shared, *finish]

@@ -5,28 +5,26 @@ The signature is what authenticates it; it is judged whole, and taken once, befo
 
 from collections.abc import Callable, Sequence
 from typing import Protocol
-from urllib.parse import parse_qs
 
 import structlog
 from aiohttp import web
 
-from proxy.errors import ProviderError, StoreUnavailable, TokenRefused
+from proxy.errors import ProviderError, SignInRefused, StoreUnavailable, TokenRefused
 from proxy.model.organization import Organization
 from proxy.model.request import RequestFacts
 from proxy.model.session import Vouched
 from proxy.model.time import Instant, Seconds
 from proxy.pages.render import Page, Pages
 from proxy.signin.oidc_sign_in import OidcSignIn
+from proxy.signin.parameters import read_form
 from proxy.signin.provider_sign_out import ProviderSignOut
 from proxy.tokens.jwt import read_unverified
 
 log = structlog.get_logger("signin")
 
-_FORM = "application/x-www-form-urlencoded"
 # Below what is verified on the event loop: a logout token has about 1 KB.
 _LONGEST_TOKEN = 16 * 1024
 _LARGEST = _LONGEST_TOKEN + 4096
-_MOST_FIELDS = 20
 _HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
 
@@ -86,15 +84,14 @@ class BackChannel:
 
 async def _logout_token(request: web.Request) -> str:
     """The one `logout_token` of the form. Raises TokenRefused."""
-    if request.content_type != _FORM or "logout_token" in request.query:
-        raise TokenRefused("parameters", f"a body of {_FORM} would be right")
+    if "logout_token" in request.query:
+        raise TokenRefused("parameters", "it belongs into the body")
     if (request.content_length or 0) > _LARGEST:
         raise TokenRefused("size", f"a body of {request.content_length} bytes")
     try:
-        given = parse_qs((await request.read()).decode(), keep_blank_values=True, max_num_fields=_MOST_FIELDS)
-    except (ValueError, web.HTTPRequestEntityTooLarge):
-        raise TokenRefused("parameters", "no UTF-8, too many fields or too long") from None
-    tokens = given.get("logout_token", [])
+        tokens = (await read_form(request)).getall("logout_token", [])
+    except SignInRefused as refused:
+        raise TokenRefused("parameters", str(refused)) from None
     if len(tokens) != 1:
         raise TokenRefused("parameters", f"logout_token stands {len(tokens)} times")
     if len(tokens[0]) > _LONGEST_TOKEN:

@@ -25,7 +25,7 @@ from proxy.signin.completion import Completion, Confirm, SignInSessions
 from proxy.signin.departure import Departures
 from proxy.signin.desk import Desk
 from proxy.signin.device import DeviceRoutes
-from proxy.signin.parameters import once_each
+from proxy.signin.parameters import once_each, read_form
 from proxy.signin.protocol import SignInProtocol
 from proxy.signin.visit import Doorman, Visit
 
@@ -148,9 +148,8 @@ class SignInRoutes:
         return await self._completion.complete(visit, state, answer)
 
     async def _posted(self, request: web.Request, facts: RequestFacts) -> web.StreamResponse:
-        form = await request.post()
         try:
-            given = once_each(form, _OIDC)
+            given = once_each(await read_form(request), _OIDC)
         except SignInRefused as refused:
             return self._desk.nowhere(request, facts, None, refused.reason)
         return redirect(303, f"{facts.path}?{urlencode(given)}")
@@ -160,7 +159,7 @@ class SignInRoutes:
     ) -> web.StreamResponse:
         """WS-Federation's answer, a POST; a GET with `wctx` alone looks whether it has been taken."""
         try:
-            answer = once_each(await request.post() if request.method == "POST" else request.query, _WSFED)
+            answer = once_each(await read_form(request) if request.method == "POST" else request.query, _WSFED)
             state, known = self._opened(answer.get("wctx"), "wsfed", facts, organization)
         except SignInRefused as refused:
             # Whoever is signed in shows it on the way back alone: this POST brought no SameSite=Lax cookie.

@@ -80,6 +80,19 @@ async def test_whole_chunks_are_answered(site, ask, where, before):
     assert [(await client.ask(whole)).status for _ in range(2)] == [200, 200]
 
 
+@pytest.mark.parametrize(("size", "status"), [(1, 400), (64, 200)])
+@pytest.mark.parametrize("where", ["own", "full", "fast"])
+async def test_long_body_in_the_shortest_chunks_is_400(site, ask, where, size, status):
+    one, client = site, await site.connect()
+    chunk = b"%x\r\n%b\r\n" % (size, b"x" * size)
+    with capture_logs() as logs:
+        whole = post(ask, where, one, CHUNKED, body=chunk * (500_000 // len(chunk)) + b"0\r\n\r\n")
+        assert (await client.ask(whole)).status == status
+        await asyncio.sleep(0.02)
+    assert [line for line in logs if line["log_level"] == "error"] == []
+    assert one.pools["contoso"]._slots.shares.held == 0
+
+
 async def test_broken_chunk_of_a_body_that_nobody_reads_closes(site, ask):
     one, client = site, await site.connect()
     with capture_logs() as logs:

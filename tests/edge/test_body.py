@@ -79,3 +79,29 @@ def test_a_line_of_a_chunk_does_not_grow_without_end():
     body.feed(b"2;" + b"a" * 4000)
     with pytest.raises(RequestRefused):
         body.feed(b"a" * 200)
+
+
+def chunks(size: int, wire: int) -> bytes:
+    """At least `wire` bytes of chunks of one size."""
+    one = b"%x\r\n%b\r\n" % (size, b"x" * size)
+    return one * (wire // len(one) + 1)
+
+
+@pytest.mark.parametrize("step", [100, 10_000, 10_000_000])
+def test_long_body_in_the_shortest_chunks_is_refused(step):
+    def feed(data: bytes):
+        got, rest = read(ChunkedBody(), data + b"0\r\n\r\n", range(step, len(data), step))
+        assert rest == b""
+        return len(got)
+
+    for size in (1, 15):
+        with pytest.raises(RequestRefused) as raised:
+            feed(chunks(size, 66 * 1024))
+        assert (raised.value.status, raised.value.reason) == (400, "chunk_overhead")
+        assert feed(chunks(size, 63 * 1024)), "a short body may have chunks of any size"
+    for size in (16, 64):
+        assert feed(chunks(size, 200 * 1024))
+
+
+def test_chunks_that_come_together_go_on_as_one():
+    assert ChunkedBody().feed(b"1\r\na\r\n2\r\nbc\r\n3\r\nd") == ([b"abcd"], None)

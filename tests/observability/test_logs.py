@@ -130,3 +130,31 @@ def test_ordinary_text_is_shown_unchanged(written):
 def test_program_reads_the_value_itself_from_json(lines):
     structlog.get_logger("gateway").warning("request", principal=HOSTILE)
     assert lines()[0]["principal"] == HOSTILE
+
+
+def raised(error: BaseException) -> BaseException:
+    try:
+        raise error  # noqa: TRY301 - only raised does it have a traceback
+    except BaseException as caught:  # noqa: BLE001 - with its traceback
+        return caught
+
+
+@pytest.mark.parametrize("logger_of", [structlog.get_logger, logging.getLogger])
+def test_exception_is_not_longer_than_may_be(lines, logger_of):
+    many = ExceptionGroup("many", [ValueError("y" * 900) for _ in range(14)])
+    for error in (ValueError("x" * 50_000 + "end"), ValueError("line\n" * 50_000 + "end"), many):
+        logger_of("app").error("failed", exc_info=raised(error))
+    long, tall, few = [line["exception"] for line in lines()]
+    assert len(long) < 2048
+    assert re.search(r"ValueError: x{400,}\[\.\.\. \d+ characters \.\.\.\]x{400,}end$", long)
+    assert len(tall) < 17 * 1024
+    assert tall.startswith("Traceback")
+    assert tall.endswith("end")
+    assert "[..." in tall
+    assert "[..." not in few, "what is not too long is shown whole"
+    assert few.count("y" * 900) == 14
+
+
+def test_secret_in_a_long_exception_is_hidden_where_it_is_cut(written):
+    structlog.get_logger("app").error("failed", exc_info=raised(ValueError("a=" + "x" * 480 + JWT * 5000)))
+    assert "eyJ" not in written()
