@@ -217,8 +217,12 @@ def without_our_cookies(value: bytes) -> bytes | None:
 
 def _names_our_cookie(pair: bytes) -> bool:
     # Browsers send a cookie without a name as its bare value: `=claims-session=x` comes back as `claims-session=x`.
-    name = pair.lstrip(b"= \t").partition(b";")[0].partition(b"=")[0].strip(b" \t")
+    name = pair.lstrip(b"= \t").partition(b";")[0].partition(b"=")[0].strip(_NOT_IN_NAMES)
     return is_ours(name.decode("latin-1"))
+
+
+_NOT_IN_NAMES = bytes((*range(0x21), *range(0x7F, 0x100)))
+"""Bytes around a cookie's name that an application may trim: controls, blanks and the bytes of Unicode spaces."""
 
 
 def _named_by_connection(raw: RawHeaders) -> frozenset[bytes]:

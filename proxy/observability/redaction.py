@@ -35,28 +35,48 @@ _PARAMETERS = (
     "|logout_token|nonce|password|refresh_token|SAMLRequest|SAMLResponse|state|token|wctx|wresult"
 )
 _QUOTED = r"(?P<q>[\"'])(?:\\.|(?!(?P=q)).)*(?:(?P=q)|$)"
-_RULES = (
+_HEADERS = ("cookie", "authorization")
+# What a rule looks for, in lower case: it is tried only on a text that holds one of these. Each rule consumes what it
+# has scanned, so that its cost is linear in a text that a stranger chose.
+_RULES: tuple[tuple[tuple[str, ...], re.Pattern[str], str], ...] = (
     # Three base64url parts with a JSON head are a JWT, five a JWE, anywhere in a text; one part is what is left of one.
-    # Each rule consumes what it has scanned, so that its cost is linear in a text that a stranger chose.
-    (re.compile(r"eyJ[A-Za-z0-9_-]{5,}(?:\.[A-Za-z0-9_-]*){0,4}"), REDACTED),
+    (("eyj",), re.compile(r"eyJ[A-Za-z0-9_-]{5,}(?:\.[A-Za-z0-9_-]*){0,4}"), REDACTED),
     # A SAML token, or the response of WS-Trust around it.
-    (re.compile(r"(?s)<(?:\w+:)?(?:Encrypted)?(?:Assertion|RequestSecurityTokenResponse)\b(?:.*>|.*)"), REDACTED),
+    (
+        ("assertion", "requestsecuritytokenresponse"),
+        re.compile(r"(?s)<(?:\w+:)?(?:Encrypted)?(?:Assertion|RequestSecurityTokenResponse)\b(?:.*>|.*)"),
+        REDACTED,
+    ),
     # Headers as they are sent, and as Python shows a mapping of them.
     (
+        _HEADERS,
         re.compile(rf"(?i)\b((?:set-)?cookie2?|(?:proxy-)?authorization)\b(b?[\"']?\s*[:,=]\s*b?){_QUOTED}"),
         rf"\1\2\g<q>{REDACTED}\g<q>",
     ),
-    (re.compile(r"(?i)\b((?:set-)?cookie2?|(?:proxy-)?authorization): *[^\r\n\"']+"), rf"\1: {REDACTED}"),
-    (re.compile(r"(?i)\b(bearer|basic|negotiate|ntlm) +[A-Za-z0-9._~+/=-]{8,}"), rf"\1 {REDACTED}"),
-    (re.compile(r"((?:__Host-)?claims-[a-z0-9-]+)=[^;\s\"']+"), rf"\1={REDACTED}"),
+    (
+        _HEADERS,
+        re.compile(r"(?i)\b((?:set-)?cookie2?|(?:proxy-)?authorization): *[^\r\n\"']+"),
+        rf"\1: {REDACTED}",
+    ),
+    (
+        ("bearer", "basic", "negotiate", "ntlm"),
+        re.compile(r"(?i)\b(bearer|basic|negotiate|ntlm) +[A-Za-z0-9._~+/=-]{8,}"),
+        rf"\1 {REDACTED}",
+    ),
+    (("claims-",), re.compile(r"((?:__Host-)?claims-[a-z0-9-]+)=[^;\s\"']+"), rf"\1={REDACTED}"),
     # The parameters in a URL or a form, percent-encoded within another URL, in JSON and in a mapping of Python.
     (
+        tuple(f"{each.lower()}{sign}" for each in _PARAMETERS.split("|") for sign in ("=", "%3d")),
         re.compile(rf"(?i)(?:\b|(?<=%3F)|(?<=%26))({_PARAMETERS})(=|%3D)(?:(?!%26)[^&\s\"'])+"),
         rf"\1\2{REDACTED}",
     ),
-    (re.compile(rf"(?i)([\"'](?:{_PARAMETERS})[\"']\s*[:,]\s*b?){_QUOTED}"), rf"\1\g<q>{REDACTED}\g<q>"),
+    (
+        ('"', "'"),
+        re.compile(rf"(?i)([\"'](?:{_PARAMETERS})[\"']\s*[:,]\s*b?){_QUOTED}"),
+        rf"\1\g<q>{REDACTED}\g<q>",
+    ),
     # A URL's password: `redis://user:password@host`.
-    (re.compile(r"(://[^/\s:@\"']*:)[^/\s@\"']+@"), rf"\1{REDACTED}@"),
+    (("://",), re.compile(r"(://[^/\s:@\"']*:)[^/\s@\"']+@"), rf"\1{REDACTED}@"),
 )
 # Every rule needs one of these, so a text without them, such as most paths, is unchanged.
 _SIGNS = ("=", " ", ":", "<", "eyJ", "%3")
@@ -73,8 +93,10 @@ def redact_text(text: str) -> str:
     """Return the text without tokens, credentials, cookies and the values of parameters that carry them."""
     if not any(sign in text for sign in _SIGNS):
         return text
-    for pattern, replacement in _RULES:
-        text = pattern.sub(replacement, text)
+    lowered = text.lower()
+    for needed, pattern, replacement in _RULES:
+        if any(each in lowered for each in needed):
+            text = pattern.sub(replacement, text)
     return text
 
 

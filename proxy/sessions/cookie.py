@@ -81,8 +81,10 @@ def read_cookies(raw_values: Sequence[str], *, secure: bool) -> dict[str, str]:
         if "claims-" not in raw:
             continue
         for pair in raw.split(";"):
-            name, separator, value = pair.strip().partition("=")
-            name = name.rstrip()
+            # RFC 6265bis, section 5.7: only blanks and tabs are not part of a name. A name that begins with another
+            # space, such as U+2003, escapes the browser's rule for `__Host-`, so it is not one of ours.
+            name, separator, value = pair.strip(" \t").partition("=")
+            name = name.rstrip(" \t")
             if not separator or not ours.match(name):
                 continue
             if name in seen:

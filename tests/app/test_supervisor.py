@@ -179,7 +179,7 @@ async def readiness(management: RunningManagement) -> tuple[int, str]:
 @pytest.fixture
 async def management(supervisor):
     made = await managed(supervisor, Management(port=0))
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(HANG):
         # A worker's first heartbeat comes back within moments.
         while await readiness(made) != (200, ""):  # noqa: ASYNC110 - the workers are other processes
             await asyncio.sleep(0.01)
@@ -214,7 +214,7 @@ async def test_stop_ends_a_worker_that_is_being_started(deployment, monkeypatch)
     made = Supervisor(deployment, 2)
     await made.start()
     os.kill(made.process_ids[0], signal.SIGKILL)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(HANG):
         while len(spawned) < 3:  # noqa: ASYNC110 - another process dies
             await asyncio.sleep(0.01)
         await made.close()

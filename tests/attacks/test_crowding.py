@@ -13,6 +13,7 @@ from proxy.edge.asked import GATHERED_BYTES
 from proxy.gateway.upstream import UpstreamGroup, parse_address
 from proxy.model.deployment import UpstreamTuning
 from proxy.model.session import Live, SessionReference
+from support.patience import HANG
 from support.raw_http import RawClient, ok, read_body
 from support.stage import ask, lane, stage, upstream
 
@@ -96,7 +97,7 @@ async def from_address():
 
 
 async def until(condition):
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(HANG):
         while not condition():  # noqa: ASYNC110 - what is waited for tells nobody
             await asyncio.sleep(0.01)
 

@@ -55,7 +55,10 @@ def test_misleading_key_is_warned_of_and_its_control_is_not(warnings, good, bad,
 
 
 OKTA = ("https://adfs.contoso.com/adfs", "https://contoso.okta.com")
-EMAIL = "    require: [{claim: email, values: ['*@contoso.com']}]\nadministrators: [{claim: email}]\n"
+EMAIL = (
+    "    require: [{claim: email, values: ['*@contoso.com']}]\nadministrators: [{claim: email}]\n"
+    "administration: {host: admin.contoso.com}\n"
+)
 ENTITLED = "  client_id: claims-proxy\n"
 
 

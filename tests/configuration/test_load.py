@@ -1,6 +1,4 @@
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from proxy.configuration import load
 from proxy.errors import ConfigurationError
@@ -142,17 +140,6 @@ def test_an_organization_s_own_provider_needs_a_name_of_its_own(faults, good):
     own = "    identity_provider: {protocol: oidc, issuer: https://b/adfs, client_id: b, client_secret: b%s}\n"
     assert "is named default like another one" in faults(good + own % "")[0]
     assert faults(good + own % ", name: partners") == []
-
-
-@settings(max_examples=150)
-@given(
-    position=st.integers(0, len(SIX_FAULTS)),
-    cut=st.integers(0, 30),
-    put=st.text(max_size=12) | st.sampled_from(["\n  - ", ": ", "{", "[", "null", "1e999", "&a *a", "!!binary x"]),
-)
-def test_any_mangled_text_is_a_deployment_or_faults(faults, good, position, cut, put):
-    for text in (good, SIX_FAULTS):
-        faults(text[:position] + put + text[position + cut :])
 
 
 def test_several_addresses_of_an_upstream_are_one_organization_s(good, tmp_path):

@@ -47,7 +47,8 @@ def warnings(loaded, good):
             (
                 "13:49: warning: organizations[0].system_settings.inactivitytimeoutenabled: takes no effect, because "
                 "FCB.UCIInactivityTimeout is off; fix: write FCB.UCIInactivityTimeout: true below "
-                "feature_control_bits, or run claims-proxy settings set FCB.UCIInactivityTimeout=true"
+                "feature_control_bits, "
+                "or run claims-proxy settings set FCB.UCIInactivityTimeout=true"
             ),
         ),
         (

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from ruamel.yaml import YAML
 
 from proxy.cli import main
-from support.documents import blocks
+from support.documents import ROOT, blocks
 
 BASE = {
     "state": "memory:",
@@ -58,3 +58,21 @@ def test_check_refuses_a_fragment_with_a_key_that_is_none(tmp_path):
 @pytest.mark.parametrize("block", blocks("json"), ids=str)
 def test_json_is_one_object_a_line(block):
     assert all(isinstance(json.loads(line), dict) for line in block.text.splitlines())
+
+
+SAMPLES = [ROOT / name for name in ("config/proxy.yaml", "config/demo.yaml", "deploy/compose/proxy.yaml")]
+
+
+def organizations_of(text: str) -> list[dict]:
+    data = read(text)
+    return data.get("organizations", []) if isinstance(data, dict) else []
+
+
+def test_samples_put_the_script_into_pages():
+    """Without it a user sees no warning, and typing is not activity."""
+    config_map = read((ROOT / "deploy/kubernetes/configmap.yaml").read_text())["data"]["proxy.yaml"]
+    texts = {str(block): block.text for block in blocks("yaml")}
+    texts |= {str(path): path.read_text() for path in SAMPLES} | {"configmap.yaml": config_map}
+    found = {place: [each.get("browser") for each in organizations_of(text)] for place, text in texts.items()}
+    assert sum(map(len, found.values())) > len(SAMPLES)
+    assert {place for place, all_of in found.items() if not all(map(bool, all_of))} == set()

@@ -9,6 +9,7 @@ from structlog.testing import capture_logs
 from proxy.edge.asked import GATHERED_BYTES, Pace
 from proxy.edge.bounds import Bounds
 from proxy.model.deployment import UpstreamTuning
+from support.patience import HANG
 from support.raw_http import ok
 
 CHUNKED = b"Transfer-Encoding: chunked\r\n"
@@ -33,7 +34,7 @@ async def site(stage):
 
 
 async def until(condition):
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(HANG):
         while not condition():  # noqa: ASYNC110 - what is waited for tells nobody
             await asyncio.sleep(0.005)
 
@@ -126,7 +127,7 @@ async def test_broken_body_aborts_what_was_sent_of_it(site, ask, where):
         await until(lambda: one.upstream.requests)
     assert (await client.ask(b"ZZ\r\n")).status == 400
     if where != "own":
-        await asyncio.wait_for(gone.wait(), 5)
+        await asyncio.wait_for(gone.wait(), HANG)
 
 
 @pytest.mark.parametrize("sent", [b"", b"x" * LARGE], ids=["nothing", "much"])

@@ -10,6 +10,7 @@ from proxy.edge.asked import GATHERED_BYTES
 from proxy.edge.bounds import Bounds
 from proxy.edge.client import Awaits, Pause
 from proxy.model.deployment import UpstreamTuning
+from support.patience import HANG
 from support.raw_http import ok, read_body
 
 FULL = b"Authorization: Basic x\r\n"
@@ -38,7 +39,7 @@ async def site(stage):
 
 
 async def until(condition):
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(HANG):
         while not condition():  # noqa: ASYNC110 - what is waited for tells nobody
             await asyncio.sleep(0.005)
 

@@ -1,6 +1,7 @@
 """A request target that passes means the same to every reader, and is sent as it was judged."""
 
 import posixpath
+import re
 from urllib.parse import unquote, urlsplit
 
 import httptools
@@ -64,6 +65,7 @@ def decoded(path: str):
     for _ in range(8):
         for text in (path, path.replace("\\", "/")):
             yield text
+            yield re.sub("[;?#]", "/", text)
             yield "/".join(segment.partition(";")[0] for segment in text.split("/"))
         path = unquote(path, encoding="latin-1")
 

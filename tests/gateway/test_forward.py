@@ -165,7 +165,7 @@ async def test_100_for_a_small_body_is_said_by_the_proxy(stage, ask):
     one = await stage()
     client = await one.connect()
     client.send(ask(b"/", one.cookie, b"Expect: 100-continue\r\nContent-Length: 2\r\n", method=b"POST"))
-    assert await asyncio.wait_for(client.reader.readuntil(b"\r\n\r\n"), 5) == b"HTTP/1.1 100 Continue\r\n\r\n"
+    assert await asyncio.wait_for(client.reader.readuntil(b"\r\n\r\n"), HANG) == b"HTTP/1.1 100 Continue\r\n\r\n"
     assert one.upstream.requests == []
     assert (await client.ask(b"ab")).status == 200
     (sent,) = one.upstream.requests

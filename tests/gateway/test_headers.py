@@ -257,8 +257,18 @@ def test_an_answer_passes_but_for_hop_by_hop_headers():
         b"=claims-session=evil",
         b"__HOST-claims-nonce=evil",
         b"claims-session",
+        "\u2003__Host-claims-session=evil".encode(),
     ],
 )
 def test_the_upstream_sets_no_cookie_under_our_names(cookie):
     kept = (b"Set-Cookie", b"x" + cookie.lstrip(b"= "))
     assert from_upstream([(b"Set-Cookie", cookie), kept]) == [kept]
+
+
+@pytest.mark.parametrize(
+    "space", ["\u2003", "\u00a0", "\u0085", "\u3000", "\x0b"], ids=lambda space: f"U+{ord(space):04X}"
+)
+def test_name_that_an_application_may_trim_to_ours_passes_in_neither_direction(space):
+    planted = f"{space}__Host-claims-session{space}=planted".encode()
+    assert without_our_cookies(b"a=1; " + planted + b"; b=2") == b"a=1; b=2"
+    assert without_our_cookies(b"a=1; " + f"{space}other-claims-x=1".encode()) is not None

@@ -83,3 +83,17 @@ def test_attributes():
     assert set_cookie("n", "v", secure=True, same_site=SameSite.LAX) == "n=v; Path=/; HttpOnly; Secure; SameSite=Lax"
     assert set_cookie("n", "v", secure=False, same_site=SameSite.NONE) == "n=v; Path=/; HttpOnly; SameSite=Lax"
     assert "Max-Age=0" in expire_cookie("n", secure=True, same_site=SameSite.LAX)
+
+
+SPACES = [chr(code) for code in range(0x110000) if chr(code).isspace() and chr(code) not in " \t"]
+
+
+@pytest.mark.parametrize("space", SPACES, ids=lambda space: f"U+{ord(space):04X}")
+@pytest.mark.parametrize("secure", [True, False])
+def test_name_with_a_space_that_browsers_keep_is_not_ours(space, secure):
+    name = cookie_names("", secure=secure).session
+    genuine = f"{name}=genuine"
+    for planted in (f"{space}{name}=planted", f"{name}{space}=planted"):
+        assert read_cookies([planted], secure=secure) == {}
+        assert read_cookies([f"{genuine}; {planted}"], secure=secure) == {name: "genuine"}
+    assert read_cookies([f" \t{name}\t =genuine"], secure=secure) == {name: "genuine"}

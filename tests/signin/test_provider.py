@@ -11,6 +11,7 @@ from proxy.model.bearer import BearerSettings
 from proxy.tokens.keys import UnknownKey
 from support import tokens
 from support.logout import EVENT
+from support.patience import HANG
 
 HOUR = 3600.0
 DISCOVERY, KEYS = "openid-configuration", "keys"
@@ -326,7 +327,7 @@ async def test_a_known_key_does_not_wait_for_a_fetch_that_is_shared(client, open
     await one.keys()
     openid.held = asyncio.Event()
     waiting = [asyncio.ensure_future(opened(one, bearer(f"random-{turn}"), clock())) for turn in range(20)]
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(HANG):
         await openid.reached.wait()
         assert await opened(one, bearer(), clock())
         assert not any(task.done() for task in waiting)
