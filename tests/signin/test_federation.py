@@ -219,7 +219,7 @@ async def test_a_known_certificate_does_not_wait_for_a_fetch(federation, adfs, t
 
 @pytest.mark.parametrize(("published", "times"), [(signing_key, 1), (other_key, 2)], ids=["same keys", "new keys"])
 async def test_unknown_certificate_is_verified_again_only_with_new_keys(
-    federation, adfs, time, monkeypatch, published, times
+    federation, adfs, time, monkeypatch, *, published, times
 ):
     await federation.metadata()
     adfs.signing, adfs.published = other_key(), [published()]
