@@ -5,7 +5,10 @@ An anonymous sender can post them, because the signature is inside what is decry
 
 import base64
 import os
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import xmlsec
@@ -142,6 +145,30 @@ def test_encrypted_token_of_another_shape_never_reaches_xmlsec(name, namespace, 
     with pytest.raises(TokenRefused) as refused:
         verify_response(changed(namespace, HOSTILE[name]), pinned(), expected(), NOW)
     assert refused.value.reason in {"structure", "algorithm"}
+
+
+LIMITED = """
+import resource, sys
+resource.setrlimit(resource.RLIMIT_AS, (2 * 1024**3, 2 * 1024**3))
+resource.setrlimit(resource.RLIMIT_CPU, (20, 20))
+from proxy.errors import TokenRefused
+from proxy.tokens.wstrust import token_of
+from support.saml_tokens import decryption_key
+try:
+    token_of(sys.stdin.read(), [decryption_key()])
+except TokenRefused as refused:
+    print(refused.reason)
+"""
+
+
+@pytest.mark.parametrize("name", ["devzero", "xslt"])
+def test_reference_of_the_field_is_refused_in_a_process_with_little_memory(name, shared_folder):
+    text = (shared_folder / "fixtures" / "findings" / f"cipherreference-{name}.xml").read_text()
+    tests = Path(__file__).parents[1]
+    ran = subprocess.run(
+        [sys.executable, "-c", LIMITED], check=False, input=text, capture_output=True, text=True, cwd=tests
+    )
+    assert (ran.returncode, ran.stdout) == (0, "structure\n"), ran.stderr
 
 
 @pytest.mark.parametrize("namespace", [SAML11, SAML20])

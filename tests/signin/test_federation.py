@@ -1,16 +1,19 @@
 """A WS-Federation provider's metadata: fetched when needed, refreshed, kept through an outage, rolled over."""
 
 import asyncio
+import contextlib
 from dataclasses import replace
 
 import pytest
 
 from proxy.demo.adfs_model import PEOPLE
 from proxy.demo.adfs_saml import federation_metadata, response_for
-from proxy.errors import ProviderMisconfigured, ProviderUnavailable
+from proxy.errors import ProviderMisconfigured, ProviderUnavailable, TokenRefused
 from proxy.model.provider import IdentityProvider, Protocol, SecretText
+from proxy.signin import federation as federation_module
 from proxy.signin.federation import Federation
 from proxy.tokens.keys import UnknownKey
+from proxy.tokens.xml import LARGEST_TOKEN
 from support.saml_tokens import ISSUER, NOW, REALM, other_key, signing_key
 
 HOUR = 3600.0
@@ -212,3 +215,25 @@ async def test_a_known_certificate_does_not_wait_for_a_fetch(federation, adfs, t
     adfs.held.set()
     assert len(await asyncio.gather(*waiting)) == 3
     assert adfs.asked == 2
+
+
+@pytest.mark.parametrize(("published", "times"), [(signing_key, 1), (other_key, 2)], ids=["same keys", "new keys"])
+async def test_unknown_certificate_is_verified_again_only_with_new_keys(
+    federation, adfs, time, monkeypatch, *, published, times
+):
+    await federation.metadata()
+    adfs.signing, adfs.published = other_key(), [published()]
+    verified = []
+    real = federation_module.verify_response
+    monkeypatch.setattr(federation_module, "verify_response", lambda *given: verified.append(given) or real(*given))
+    with contextlib.suppress(UnknownKey):
+        await federation.verify(adfs.answer(time.now), REALM, time.now)
+    assert len(verified) == times
+    assert adfs.asked == 2
+
+
+async def test_response_that_is_too_large_is_refused_before_it_waits_for_a_thread(federation, adfs, time, monkeypatch):
+    await federation.metadata()
+    monkeypatch.setattr(federation._verification, "run", lambda *_: pytest.fail("it was queued"))
+    with pytest.raises(TokenRefused, match="too_large"):
+        await federation.verify("x" * (LARGEST_TOKEN + 1), REALM, time.now)
