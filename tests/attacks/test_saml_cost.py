@@ -101,6 +101,15 @@ HOSTILE: dict[str, Callable[[], str]] = {
     "as many attributes as fit": lambda: "<r " + " ".join(f"a{number}='1'" for number in range(20_000)) + "/>",
     "attributes on every element": lambda: filled("<a x='' y='' z=''/>" * 1_900),
     "twenty attributes with prefixes": lambda: filled(f"<r {declarations(20)}>{f'<a {attributes(20)}/>' * 290}</r>"),
+    "comments and processing instructions": lambda: filled("<!----><?a?>" * 7_990),
+    "comments, then processing instructions": lambda: filled("<!---->" * 7_900 + "<?a?>" * 7_900),
+    "identifiers of several names": lambda: filled(
+        "".join(
+            f"<a {name}='{name}{number}'/>"
+            for number in range(980)
+            for name in ("AssertionID", "ResponseID", "RequestID", "ID", "Id", "id")
+        )
+    ),
     "as many elements as fit": lambda: f"<r>{'<a/>' * 60_000}</r>",
     "as many elements as are allowed": lambda: filled("<a/>" * 7_900),
     "as many identifiers as fit": lambda: filled("".join(f"<a ID='{number}'/>" for number in range(7_800))),

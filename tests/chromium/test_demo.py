@@ -123,7 +123,7 @@ async def test_a_note_in_a_page_that_warns_of_nothing_is_kept(world, page, clock
     assert await page.locator("script").count() == 0
     await screenshot(page, "8-note")
     await page.get_by_role("textbox", name="Note").fill("Ask again")
-    clock.advance(15 * MINUTE)
+    clock.advance(15 * MINUTE + 1)
     await page.get_by_role("button", name="Save").click()
     clock.advance(5)
     await sign_in(page)

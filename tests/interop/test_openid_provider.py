@@ -136,7 +136,7 @@ async def test_its_claims_make_a_principal(openid_provider, browser):
     assert token.principal.key == "certified|upn|alice@contoso.com"
     assert (token.principal.name, token.principal.email) == ("Alice A.", "alice@contoso.com")
     assert token.principal.groups == ("Sales", "Staff")
-    assert token.methods == ("pwd",)
+    assert token.methods == ("pwd", claims["acr"])
     assert token.ends_at == token.issued_at + 3600
 
 

@@ -21,7 +21,7 @@ async def test_a_session_is_renewed_with_new_claims_and_its_signed_in_instant(of
     assert after.token_end == office.clock() + HOUR
     assert after.principal.name == "Alice Archer"
     assert after.principal.groups == ("Sales", "Managers")
-    kept = ("reference", "organization", "signed_in_at", "authenticated_at", "subject", "client_kind", "last_activity")
+    kept = ("reference", "organization", "signed_in_at", "credentials_at", "subject", "client_kind", "last_activity")
     assert [getattr(after, name) for name in kept] == [getattr(before, name) for name in kept]
 
 
