@@ -8,7 +8,7 @@ from support.watched import screen, sign_in
 from support.world import custom
 
 MINUTE = 60.0
-LATE = 15 * 60 + 1
+LATE = 15 * MINUTE + 1
 NOTE = "Ask about the renewal, and the colour of the second page."
 
 
